@@ -1,0 +1,43 @@
+"""Identifiers: a prefix that says what it names, and 128 random bits.
+
+An id is no secret and grants nothing by itself. Tokens, codes and states are secrets: `new_secret`.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+PREFIXES = {
+    "ten": "tenant",
+    "cli": "client",
+    "int": "integration",
+    "usr": "user (sub)",
+    "idn": "identity",
+    "con": "connection",
+    "azn": "authorization",
+    "imp": "import",
+    "dlv": "delivery",
+    "rvk": "revocation",
+    "rcp": "receipt",
+    "cns": "consent",
+    "rec": "record",
+    "crd": "card",
+    "sig": "signal",
+    "key": "tenant key",
+    "shr": "shredded key",
+    "req": "request",
+    "wrk": "worker",
+}
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as `con_7v3k…`: prefix, underscore, 26 base32 characters (128 bits)."""
+    if prefix not in PREFIXES:
+        raise ValueError(f"{prefix!r} is no known id prefix; add it to PREFIXES with its meaning")
+    return f"{prefix}_{base64.b32encode(secrets.token_bytes(16)).decode().rstrip('=').lower()}"
+
+
+def new_secret(prefix: str = "") -> str:
+    """A fresh bearer secret: 256 random bits, base64url without padding, behind an optional prefix."""
+    return f"{prefix}{secrets.token_urlsafe(32)}"
