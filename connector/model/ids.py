@@ -26,6 +26,7 @@ PREFIXES = {
     "sig": "signal",
     "key": "tenant key",
     "shr": "shredded key",
+    "orp": "orphan",
     "req": "request",
     "wrk": "worker",
 }

@@ -1,0 +1,41 @@
+"""A person's grant at a provider, and the state it is in.
+
+Owns the `connections` rows: who holds what, which state, which generation of tokens, who has claimed the refresh. Every
+change of state goes through `move`, which asks the table of legal moves, the fence and the row seal. The tokens
+themselves belong to the room `tokens`; nobody else writes these rows.
+"""
+
+from connector.connections.claims import (
+    Claim,
+    abandoned_claims,
+    claim_refresh,
+    due_refreshes,
+    extend_claim,
+)
+from connector.connections.connection import Connection, NewConnection, SealBroken
+from connector.connections.landing import Landed, landed_from
+from connector.connections.moves import LostClaim, establish, move, reland
+from connector.connections.rows import find, in_tenant, of_identity, of_user, read_row, sharing_grant
+
+__all__ = [
+    "Claim",
+    "Connection",
+    "Landed",
+    "LostClaim",
+    "NewConnection",
+    "SealBroken",
+    "abandoned_claims",
+    "claim_refresh",
+    "due_refreshes",
+    "establish",
+    "extend_claim",
+    "find",
+    "in_tenant",
+    "landed_from",
+    "move",
+    "of_identity",
+    "of_user",
+    "read_row",
+    "reland",
+    "sharing_grant",
+]

@@ -1,0 +1,105 @@
+"""Reading connections. Each read that serves anything checks the seal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connector.connections.connection import TABLE, Connection, SealBroken, from_row, sealed_fields
+from connector.model.states import LIVE_STATES
+from connector.storage import Row, Transaction
+from vault import Owner, RowSealBroken, Vault
+
+_LIVE = ", ".join(f"'{state.value}'" for state in sorted(LIVE_STATES))
+
+
+def read_row(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> Connection:
+    """The value of a row whose seal holds. Raises SealBroken."""
+    tenant_key = vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"]))
+    try:
+        tenant_key.check_row(TABLE, sealed_fields(row), row["seal"])
+    except RowSealBroken as error:
+        raise SealBroken(TABLE, row["id"]) from error
+    return from_row(row)
+
+
+def find(tx: Transaction, vault: Vault, tenant_id: str, connection_id: str) -> Connection | None:
+    """The tenant's connection with this id, or None."""
+    row = tx.one("SELECT * FROM connections WHERE id = :id AND tenant_id = :tenant", id=connection_id, tenant=tenant_id)
+    return None if row is None else read_row(tx, vault, row)
+
+
+def find_for_update(tx: Transaction, vault: Vault, connection_id: str) -> Connection | None:
+    """The connection, locked until the transaction ends."""
+    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
+    row = tx.one(f"SELECT * FROM connections WHERE id = :id {lock}", id=connection_id)
+    return None if row is None else read_row(tx, vault, row)
+
+
+def of_user(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> list[Connection]:
+    """Every connection of a person, oldest first, ended ones included."""
+    rows = tx.all(
+        "SELECT * FROM connections WHERE tenant_id = :tenant AND sub = :sub ORDER BY created_at, id",
+        tenant=tenant_id,
+        sub=sub,
+    )
+    return [read_row(tx, vault, row) for row in rows]
+
+
+def of_identity(tx: Transaction, vault: Vault, identity_id: str) -> Connection | None:
+    """The newest connection of an identity that has not ended, or None. At most one is live."""
+    row = tx.one(
+        f"SELECT * FROM connections WHERE identity_id = :identity AND state IN ({_LIVE}) "
+        "ORDER BY created_at DESC, id DESC LIMIT 1",
+        identity=identity_id,
+    )
+    return None if row is None else read_row(tx, vault, row)
+
+
+def sharing_grant(tx: Transaction, vault: Vault, connection: Connection) -> list[Connection]:
+    """Other live connections of the same account at the same registration: they share the provider's grant."""
+    rows = tx.all(
+        f"""SELECT c.* FROM connections c
+            JOIN identities i ON i.id = c.identity_id
+            JOIN identities mine ON mine.id = :identity
+            WHERE c.integration_id = :integration AND c.id <> :id AND c.state IN ({_LIVE})
+              AND i.subject_index = mine.subject_index AND i.integration_id = mine.integration_id""",
+        identity=connection.identity_id,
+        integration=connection.integration_id,
+        id=connection.id,
+    )
+    return [read_row(tx, vault, row) for row in rows]
+
+
+def in_tenant(
+    tx: Transaction,
+    vault: Vault,
+    tenant_id: str,
+    *,
+    sub: str | None = None,
+    provider: str | None = None,
+    state: str | None = None,
+    integrations: tuple[str, ...] = (),
+    after: str = "",
+    limit: int = 50,
+) -> list[Connection]:
+    """A page of the tenant's connections by id; `after` is the last id of the page before."""
+    allowed = {f"i{number}": name for number, name in enumerate(integrations)}
+    among = f"AND integration_id IN ({', '.join(':' + name for name in allowed)})" if allowed else ""
+    rows: list[Row] = tx.all(
+        f"""SELECT * FROM connections WHERE tenant_id = :tenant AND id > :after
+              AND (:any_sub = 1 OR sub = :sub) AND (:any_provider = 1 OR provider = :provider)
+              AND (:any_state = 1 OR state = :state) {among}
+            ORDER BY id LIMIT :limit""",
+        tenant=tenant_id,
+        after=after,
+        any_sub=int(sub is None),
+        sub=sub or "",
+        any_provider=int(provider is None),
+        provider=provider or "",
+        any_state=int(state is None),
+        state=state or "",
+        limit=limit,
+        **allowed,
+    )
+    return [read_row(tx, vault, row) for row in rows]

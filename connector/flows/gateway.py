@@ -1,0 +1,31 @@
+"""What every flow is handed: the parts that `app` built, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.egress import Egress
+from connector.ledger import GroupCommit
+from connector.model.clock import Clock
+from connector.policy import Policies
+from connector.settings import Settings
+from connector.storage import Store
+from connector.work import Wakeup
+from vault import Vault
+
+GATEWAY_TENANT = "gateway"  # owns the keys of the gateway itself: ID token and ledger signing keys
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The gateway's parts. Built by `app.build`; handed down; never global."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    vault: Vault
+    policies: Policies
+    egress: Egress
+    handouts: GroupCommit
+    wakeup: Wakeup
+    worker_id: str  # this process, in leases

@@ -1,0 +1,24 @@
+"""Provider tokens, sealed.
+
+Owns `connection_tokens` and `orphan_tokens`. A token is opened here and nowhere else, always under the generation that
+its connection's row names, so that an older blob put back into the row does not open. What may be done with an opened
+token is decided elsewhere.
+"""
+
+from connector.tokens.flights import Flight, Flights
+from connector.tokens.held import Held, held, opened_access, opened_grant
+from connector.tokens.rows import drop, orphans_of, put_orphan, settle_orphan, store
+
+__all__ = [
+    "Flight",
+    "Flights",
+    "Held",
+    "drop",
+    "held",
+    "opened_access",
+    "opened_grant",
+    "orphans_of",
+    "put_orphan",
+    "settle_orphan",
+    "store",
+]

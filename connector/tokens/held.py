@@ -1,0 +1,73 @@
+"""The one read of the fresh path: connection, tokens, key and person in a single statement.
+
+It is the only SQL here that looks at tables of other rooms, because a second statement would cost every caller of every
+worker. It writes nothing and takes no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.storage import Row, Transaction
+from connector.tokens.rows import ACCESS, REFRESH, TokenOwner
+from providers.capabilities import Grant
+from providers.secret import Secret
+from vault import DataKey, Vault
+
+_HELD = """
+SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, t.generation AS token_generation,
+       k.tenant_key_id, k.wrapped, u.account, u.age, u.last_visit_at
+FROM connections c
+JOIN users u ON u.sub = c.sub
+LEFT JOIN connection_tokens t ON t.connection_id = c.id
+LEFT JOIN data_keys k ON k.owner_kind = 'connection_tokens' AND k.owner_id = c.id AND k.epoch = c.token_epoch
+WHERE c.id = :id AND c.tenant_id = :tenant
+"""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Held:
+    """What was read: the connection's row with its seal not yet checked, and the sealed tokens beside it."""
+
+    row: Row
+
+    @property
+    def whose(self) -> TokenOwner:
+        """Whose tokens they are."""
+        return TokenOwner(self.row["tenant_id"], self.row["id"], self.row["provider"])
+
+
+def held(tx: Transaction, tenant_id: str, connection_id: str) -> Held | None:
+    """The tenant's connection with its sealed tokens, or None."""
+    row = tx.one(_HELD, id=connection_id, tenant=tenant_id)
+    return None if row is None else Held(row)
+
+
+def opened_access(tx: Transaction, vault: Vault, found: Held) -> Secret:
+    """The access token. Raises vault errors where the row and the token do not belong together."""
+    return _open(_key(tx, vault, found), found, ACCESS, "token_access")
+
+
+def opened_grant(tx: Transaction, vault: Vault, found: Held, scopes: tuple[str, ...]) -> Grant:
+    """Both tokens, for whoever talks to the provider (refresh, import, push, revoke)."""
+    key = _key(tx, vault, found)
+    refresh = None if found.row["token_refresh"] is None else _open(key, found, REFRESH, "token_refresh")
+    return Grant(
+        access_token=_open(key, found, ACCESS, "token_access"),
+        refresh_token=refresh,
+        token_type=found.row["token_type"],
+        scopes=scopes,
+    )
+
+
+def _key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
+    row: Mapping[str, Any] = found.row
+    wrapped = None if row["wrapped"] is None else bytes(row["wrapped"])
+    return vault.unwrap(tx, found.whose.owner, row["token_epoch"], row["tenant_key_id"], wrapped)
+
+
+def _open(key: DataKey, found: Held, place: str, column: str) -> Secret:
+    blob = bytes(found.row[column])
+    return Secret(key.open(found.whose.address(place), blob, generation=found.row["generation"]).decode())
