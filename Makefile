@@ -1,0 +1,74 @@
+# Everything a person at a checkout runs. Each target sets up what it needs in .venv and tests/node/node_modules.
+
+PYTHON  ?= python3
+ARGS    ?=
+STRICT  ?=
+WORKERS ?= 2
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+LOCKS   := config/locks
+PEERS   := tests/node/node_modules
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+           --no-emit-index-url --no-emit-find-links --no-header
+export STRICT
+
+# A stamp is named by the hash of what was installed: the same lock is never installed twice, a new one always is.
+hash     = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
+RUNTIME := $(VENV)/.stamp-runtime-$(call hash,$(LOCKS)/build.lock $(LOCKS)/runtime.lock pyproject.toml)
+TEST    := $(VENV)/.stamp-test-$(call hash,$(LOCKS)/test.lock pyproject.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test peers lint bench setup lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## run the whole main job on embedded defaults (ARGS=--walkthrough plays it in the terminal)
+	@$(BIN)/connector demo $(ARGS)
+
+test: $(TEST) lint peers ## lint, then run every test (STRICT=1: what cannot be run is a failure; ARGS go to pytest)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+peers: $(TEST)
+	@$(BIN)/python -m tests.services.node
+
+lint: $(TEST) ## ruff, formatting, types and the import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(TEST) ## measure the fast paths side by side with their floors, as one table
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+setup: $(TEST) ## the virtual environment with everything for development, and nothing else
+
+lock: $(TEST) ## resolve the dependencies anew and write the lock files
+	$(COMPILE) $(UPGRADE) --extra build --extra test --output-file $(LOCKS)/test.lock pyproject.toml
+	$(COMPILE) --constraint $(LOCKS)/test.lock --output-file $(LOCKS)/runtime.lock pyproject.toml
+	printf 'editables\nhatchling\n' | $(COMPILE) --constraint $(LOCKS)/test.lock --output-file $(LOCKS)/build.lock -
+	cd tests/node && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+clean: ## remove caches and what was built (ALL=1: the virtual environment and node peers too)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .demo
+	@find connector providers vault tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@$(if $(ALL),rm -rf $(VENV) $(PEERS),true)
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with PYTHON=…") if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -m venv $(VENV)
+
+# The lock first, by hash and nothing else; then the checkout itself, by what the lock brought.
+define install
+	@echo "Setting up $(VENV) from $(1) …"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes $(foreach lock,$(1),-r $(lock))
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(RUNTIME): | $(VENV)/pyvenv.cfg
+	$(call install,$(LOCKS)/build.lock $(LOCKS)/runtime.lock)
+
+$(TEST): | $(VENV)/pyvenv.cfg
+	$(call install,$(LOCKS)/test.lock)
