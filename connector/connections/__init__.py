@@ -5,6 +5,8 @@ change of state goes through `move`, which asks the table of legal moves, the fe
 themselves belong to the room `tokens`; nobody else writes these rows.
 """
 
+from connector.connections.ambiguity import after_ambiguous, backoff_ms
+from connector.connections.brake import braked, forget_outcomes, note_outcome
 from connector.connections.claims import (
     Claim,
     abandoned_claims,
@@ -13,7 +15,7 @@ from connector.connections.claims import (
     extend_claim,
 )
 from connector.connections.connection import Connection, NewConnection, SealBroken
-from connector.connections.landing import Landed, landed_from
+from connector.connections.landing import Landed, keep_refresh, keep_what_is_wider, landed_from
 from connector.connections.moves import LostClaim, establish, move, reland
 from connector.connections.rows import find, in_tenant, of_identity, of_user, read_row, sharing_grant
 
@@ -25,14 +27,21 @@ __all__ = [
     "NewConnection",
     "SealBroken",
     "abandoned_claims",
+    "after_ambiguous",
+    "backoff_ms",
+    "braked",
     "claim_refresh",
     "due_refreshes",
     "establish",
     "extend_claim",
     "find",
+    "forget_outcomes",
     "in_tenant",
+    "keep_refresh",
+    "keep_what_is_wider",
     "landed_from",
     "move",
+    "note_outcome",
     "of_identity",
     "of_user",
     "read_row",

@@ -65,7 +65,8 @@ def claim_refresh(
         columns={
             "lease_owner": worker,
             "lease_until": now + lease_ms,
-            "intent_at": connection.intent_at if taken_over and connection.intent_at is not None else now,
+            "intent_at": connection.intent_at
+            or now,  # kept over takeovers and unknown outcomes: a grace counts from it
             "attempts": connection.attempts + 1,
         },
     )

@@ -88,11 +88,17 @@ def keep_what_is_wider(new: Landed, *, held_refresh: Secret | None, held_scopes:
 
     Scopes are the union where the provider said nothing narrower; a provider that lists what is granted is believed.
     """
-    kept = new if new.refresh is not None or held_refresh is None else replace(new, refresh=held_refresh)
-    if kept.refresh is not None and not kept.can_refresh:
-        kept = replace(kept, can_refresh=True, refresh_at=refresh_due(kept.expires_at, kept.lifetime_s, 0.0))
+    kept = keep_refresh(new, held_refresh)
     missing = tuple(s for s in held_scopes if s not in kept.granted_scopes and s not in kept.declined_scopes)
     return replace(kept, granted_scopes=kept.granted_scopes + missing) if missing else kept
+
+
+def keep_refresh(new: Landed, held_refresh: Secret | None) -> Landed:
+    """An answer without a refresh token keeps the one that is there (RFC 6749 section 6)."""
+    if new.refresh is not None or held_refresh is None:
+        return new
+    due = new.refresh_at or refresh_due(new.expires_at, new.lifetime_s, 0.0)
+    return replace(new, refresh=held_refresh, can_refresh=True, refresh_at=due)
 
 
 def _lifetime(given_s: int | None, usual_s: int | None) -> int | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from connector.egress import Egress
 from connector.ledger import GroupCommit
 from connector.model.clock import Clock
-from connector.policy import Policies
+from connector.policy import Policy
 from connector.settings import Settings
 from connector.storage import Store
+from connector.tokens import Flights
 from connector.work import Wakeup
 from vault import Vault
 
@@ -24,8 +25,9 @@ class Gateway:
     clock: Clock
     store: Store
     vault: Vault
-    policies: Policies
+    policy: Policy
     egress: Egress
     handouts: GroupCommit
+    flights: Flights
     wakeup: Wakeup
     worker_id: str  # this process, in leases

@@ -6,13 +6,14 @@ token is decided elsewhere.
 """
 
 from connector.tokens.flights import Flight, Flights
-from connector.tokens.held import Held, held, opened_access, opened_grant
-from connector.tokens.rows import drop, orphans_of, put_orphan, settle_orphan, store
+from connector.tokens.held import Held, held, opened_access, opened_grant, token_key
+from connector.tokens.rows import TokenOwner, drop, orphans_of, put_orphan, settle_orphan, store
 
 __all__ = [
     "Flight",
     "Flights",
     "Held",
+    "TokenOwner",
     "drop",
     "held",
     "opened_access",
@@ -21,4 +22,5 @@ __all__ = [
     "put_orphan",
     "settle_orphan",
     "store",
+    "token_key",
 ]

@@ -45,14 +45,13 @@ def held(tx: Transaction, tenant_id: str, connection_id: str) -> Held | None:
     return None if row is None else Held(row)
 
 
-def opened_access(tx: Transaction, vault: Vault, found: Held) -> Secret:
+def opened_access(key: DataKey, found: Held) -> Secret:
     """The access token. Raises vault errors where the row and the token do not belong together."""
-    return _open(_key(tx, vault, found), found, ACCESS, "token_access")
+    return _open(key, found, ACCESS, "token_access")
 
 
-def opened_grant(tx: Transaction, vault: Vault, found: Held, scopes: tuple[str, ...]) -> Grant:
+def opened_grant(key: DataKey, found: Held, scopes: tuple[str, ...]) -> Grant:
     """Both tokens, for whoever talks to the provider (refresh, import, push, revoke)."""
-    key = _key(tx, vault, found)
     refresh = None if found.row["token_refresh"] is None else _open(key, found, REFRESH, "token_refresh")
     return Grant(
         access_token=_open(key, found, ACCESS, "token_access"),
@@ -62,7 +61,8 @@ def opened_grant(tx: Transaction, vault: Vault, found: Held, scopes: tuple[str, 
     )
 
 
-def _key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
+def token_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
+    """The key of these tokens; no query while the tenant's key is in memory. Raises vault.KeyDestroyed."""
     row: Mapping[str, Any] = found.row
     wrapped = None if row["wrapped"] is None else bytes(row["wrapped"])
     return vault.unwrap(tx, found.whose.owner, row["token_epoch"], row["tenant_key_id"], wrapped)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from connector.model.ids import new_id
 from connector.storage import Row, Transaction
 from providers.secret import Secret
-from vault import Address, DataKey, Owner, Vault
+from vault import Address, DataKey, Owner
 
 ACCESS = "connection_tokens.access"
 REFRESH = "connection_tokens.refresh"
@@ -112,8 +112,3 @@ def _opened_orphan(key: DataKey, whose: TokenOwner, row: Row) -> tuple[str, Secr
 
 def _seal(key: DataKey, whose: TokenOwner, place: str, token: Secret, generation: int) -> bytes:
     return key.seal(whose.address(place), token.reveal().encode(), generation=generation)
-
-
-def token_key(tx: Transaction, vault: Vault, whose: TokenOwner, epoch: int) -> DataKey:
-    """The connection's token key of an epoch. Raises vault.KeyDestroyed once it is gone."""
-    return vault.key(tx, whose.owner, epoch)
