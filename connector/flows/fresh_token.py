@@ -101,7 +101,7 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
             raise NotFound("connection", code="unknown_connection")
         connection = connections.read_row(tx, gateway.vault, held.row)
         now = tx.now()
-        _refuse_ended(connection, now)
+        refuse_ended(connection, now)
         standing = (
             _CONNECTED
             if held.row["account"] == Account.OPEN
@@ -121,7 +121,8 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
         return _Read(held, connection, tokens.token_key(tx, gateway.vault, held), now, decision)
 
 
-def _refuse_ended(connection: Connection, now: int) -> None:
+def refuse_ended(connection: Connection, now: int) -> None:
+    """Raise where the connection hands out nothing: Gone (revoked) or Conflict (needs_reauth)."""
     if connection.state in _REVOKED:
         raise Gone(
             "revoked",
@@ -129,10 +130,11 @@ def _refuse_ended(connection: Connection, now: int) -> None:
             "if they want to connect again.",
         )
     if connection.state is ConnectionState.NEEDS_REAUTH or (connection.reauth_by or now + 1) <= now:
-        raise _needs_reauth(connection.reason or "data_access_over")
+        raise needs_reauth(connection.reason or "data_access_over")
 
 
-def _needs_reauth(reason: str) -> Conflict:
+def needs_reauth(reason: str) -> Conflict:
+    """The error for what only the person can mend."""
     return Conflict(
         "needs_reauth",
         "Only the person can bring this connection back: push an authorization request with connection=<id> "
@@ -168,7 +170,7 @@ def _refreshed(gateway: Gateway, seen: _Read) -> TryLater | None:
 
 def _over(connection: Connection) -> Exception:
     if not connection.can_refresh:
-        return _needs_reauth("expired")
+        return needs_reauth("expired")
     return TryLater("The token is being refreshed; ask again.", retry_after_s=2, code="refresh_under_way")
 
 
