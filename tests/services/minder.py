@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 LOOK_EVERY_S = 0.3
 STOP_WITHIN_S = 10
@@ -35,7 +36,9 @@ def mind(pid: int, folder: str, account: str, command: list[str]) -> None:
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    other = {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []} if account else {}
+    other: dict[str, Any] = (
+        {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []} if account else {}
+    )
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, **other) as server:
         while server.poll() is None and lives(pid) and not asked:
             time.sleep(LOOK_EVERY_S)

@@ -38,7 +38,19 @@ def start(tools: Path) -> dict[str, Any]:
     account = server_account("postgres", "nobody")
     folder = server_folder("connector-pg", account)
     data = folder / "data"
-    initdb = [tools / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
+    initdb: list[str | Path] = [
+        tools / "initdb",
+        "-D",
+        data,
+        "-U",
+        "tests",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "--no-sync",
+    ]
     made = subprocess.run(initdb, capture_output=True, text=True, check=False, cwd=folder, **account.popen)
     if made.returncode:
         raise RuntimeError(f"initdb failed: {made.stderr[-1000:]}")
