@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 import psycopg
 import psycopg.rows
 import sqlalchemy as sa
-from sqlalchemy.pool import QueuePool
 
 from connector.model.clock import Clock, SystemClock
 from connector.model.errors import Misconfigured
 from connector.storage.errors import DatabaseUnavailable, UniqueViolation
+from connector.storage.pool import Pool
 
 Row: TypeAlias = Mapping[str, Any]
 
 BUSY_TIMEOUT_MS = 10_000
-POOL_SIZE = 16
-POOL_OVERFLOW = 48
-POOL_WAIT_S = 10
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
+_BROKEN = (sqlite3.OperationalError, psycopg.OperationalError)
 _DATABASE_NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
 
 
@@ -38,13 +37,13 @@ class Transaction(Protocol):
     dialect: str
     skip_locked: str
 
-    def one(self, sql: str, **params: Any) -> Row | None:
+    def one(self, sql: str, /, **params: Any) -> Row | None:
         """The first row, or None."""
 
-    def all(self, sql: str, **params: Any) -> list[Row]:
+    def all(self, sql: str, /, **params: Any) -> list[Row]:
         """Every row."""
 
-    def run(self, sql: str, **params: Any) -> int:
+    def run(self, sql: str, /, **params: Any) -> int:
         """Execute; how many rows it changed."""
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -63,33 +62,19 @@ class Store:
     def __init__(self, url: str, clock: Clock, *, database_time: bool | None = None) -> None:
         self.url = url
         self.clock = clock
-        self.engine = _engine(url)
-        self.dialect: str = self.engine.dialect.name
-        self._database_time = (
+        self.dialect, connect = _driver(url)
+        self.database_time = (
             self.dialect == "postgresql" and isinstance(clock, SystemClock) if database_time is None else database_time
         )
+        self._pool = Pool(connect)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> AbstractContextManager[Transaction]:
         """A write transaction: commits at the end of the block, rolls back on any exception."""
-        with self._connection() as connection:
-            tx = _DriverTransaction(connection, self)
-            with _translated():
-                tx.begin()
-                try:
-                    yield tx
-                except BaseException:
-                    tx.roll_back()
-                    raise
-                tx.commit()
-        for action in tx.after:
-            action()
+        return _Writing(self, self._pool)
 
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        """Read-only statements, each on its own. What is written here by mistake is refused on SQLite."""
-        with self._connection() as connection, _translated():
-            yield _DriverTransaction(connection, self)
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Statements that only read, each on its own: no transaction is opened around them."""
+        return _Reading(self, self._pool)
 
     def now(self) -> int:
         """The database's time in ms since the epoch, as transactions see it."""
@@ -97,20 +82,71 @@ class Store:
             return tx.now()
 
     def dispose(self) -> None:
-        """Close every pooled connection (before a fork, at shutdown)."""
-        self.engine.dispose()
+        """Close every idle connection (before a fork, at shutdown)."""
+        self._pool.close_idle()
 
-    @contextmanager
-    def _connection(self) -> Iterator[Any]:
-        with _translated():
-            proxied = self.engine.raw_connection()
+
+class _Reading:
+    """A connection taken for the length of a block. Written out, because every handout passes here."""
+
+    __slots__ = ("_connection", "_pool", "_store")
+
+    def __init__(self, store: Store, pool: Pool) -> None:
+        self._store = store
+        self._pool = pool
+
+    def __enter__(self) -> Transaction:
+        self._connection = _translated(self._pool.take)
+        return _DriverTransaction(self._connection, self._store)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, _BROKEN):
+            self._pool.discard(self._connection)
+        else:
+            self._pool.give_back(self._connection)
+        if isinstance(error, _DRIVER_ERRORS):
+            raise translation_of(error) from error
+
+
+class _Writing:
+    """A transaction on a connection of its own."""
+
+    __slots__ = ("_connection", "_pool", "_store", "_tx")
+
+    def __init__(self, store: Store, pool: Pool) -> None:
+        self._store = store
+        self._pool = pool
+
+    def __enter__(self) -> Transaction:
+        self._connection = _translated(self._pool.take)
+        self._tx = _DriverTransaction(self._connection, self._store)
         try:
-            yield proxied.driver_connection
-        except (sqlite3.OperationalError, psycopg.OperationalError, DatabaseUnavailable):
-            proxied.invalidate()
-            raise
-        finally:
-            proxied.close()
+            self._tx.begin()
+        except BaseException as error:
+            self._pool.discard(self._connection)
+            raise translation_of(error) from error
+        return self._tx
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            try:
+                self._tx.commit()
+            except BaseException as failure:
+                self._end(failure)
+                raise translation_of(failure) from failure
+            self._pool.give_back(self._connection)
+            for action in self._tx.after:
+                action()
+            return
+        self._end(error)
+        if isinstance(error, _DRIVER_ERRORS):
+            raise translation_of(error) from error
+
+    def _end(self, error: BaseException) -> None:
+        if self._tx.roll_back() and not isinstance(error, _BROKEN):
+            self._pool.give_back(self._connection)
+        else:
+            self._pool.discard(self._connection)
 
 
 class _DriverTransaction:
@@ -131,23 +167,24 @@ class _DriverTransaction:
     def commit(self) -> None:
         self._cursor.execute("COMMIT")
 
-    def roll_back(self) -> None:
+    def roll_back(self) -> bool:
+        """Whether the connection is clean again. Where not, the first error is the one to tell."""
         try:
             self._cursor.execute("ROLLBACK")
         except (sqlite3.Error, psycopg.Error):
-            # The connection is gone or already rolled back; the first error is the one to tell.
-            return
+            return False
+        return True
 
-    def one(self, sql: str, **params: Any) -> Row | None:
+    def one(self, sql: str, /, **params: Any) -> Row | None:
         cursor = self._cursor.execute(self._text(sql), params)
         row: Row | None = cursor.fetchone()
         return row
 
-    def all(self, sql: str, **params: Any) -> list[Row]:
+    def all(self, sql: str, /, **params: Any) -> list[Row]:
         rows: list[Row] = self._cursor.execute(self._text(sql), params).fetchall()
         return rows
 
-    def run(self, sql: str, **params: Any) -> int:
+    def run(self, sql: str, /, **params: Any) -> int:
         return int(self._cursor.execute(self._text(sql), params).rowcount)
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -156,7 +193,7 @@ class _DriverTransaction:
 
     def now(self) -> int:
         if self._now is None:
-            if self._store._database_time:  # noqa: SLF001  the transaction is the store's own other half
+            if self._store.database_time:
                 row = self._cursor.execute(_DATABASE_NOW).fetchone()
                 self._now = int(row["now"])
             else:
@@ -167,29 +204,32 @@ class _DriverTransaction:
         self.after.append(action)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Driver errors as the gateway's own; their text may hold values, so only the class and constraint go on."""
+def _translated(act: Callable[[], Any]) -> Any:
     try:
-        yield
-    except psycopg.errors.UniqueViolation as error:
-        raise UniqueViolation(error.diag.constraint_name or "") from None
-    except sqlite3.IntegrityError as error:
-        if "UNIQUE" in str(error) or "PRIMARY KEY" in str(error):
-            raise UniqueViolation(str(error).removeprefix("UNIQUE constraint failed: ")) from None
-        raise
-    except (
-        sqlite3.OperationalError,
-        psycopg.OperationalError,
-        sa.exc.OperationalError,
-        sa.exc.TimeoutError,
-    ) as error:
-        if isinstance(error, sqlite3.OperationalError) and "syntax" in str(error):
-            raise
-        raise DatabaseUnavailable(type(error).__name__ + ": " + _safe_text(error)) from error
+        return act()
+    except _DRIVER_ERRORS as error:
+        raise translation_of(error) from error
 
 
-def _safe_text(error: Exception) -> str:
+def translation_of(error: BaseException) -> BaseException:
+    """A driver's error as the gateway's own. A driver's text may hold values, so only class and constraint go on."""
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return UniqueViolation(error.diag.constraint_name or "")
+    if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
+        return UniqueViolation(str(error).removeprefix("UNIQUE constraint failed: "))
+    if isinstance(error, sqlite3.OperationalError) and _is_ours(error):
+        return error
+    if isinstance(error, _BROKEN):
+        return DatabaseUnavailable(f"{type(error).__name__}: {_safe_text(error)}")
+    return error
+
+
+def _is_ours(error: sqlite3.OperationalError) -> bool:
+    """SQLite calls a misspelt statement operational; that is a defect here, not an outage."""
+    return any(word in str(error) for word in ("syntax", "no such", "has no column", "ambiguous column"))
+
+
+def _safe_text(error: BaseException) -> str:
     """The driver's sentence without parameters: SQLite's never has any, PostgreSQL's is its primary message."""
     if isinstance(error, psycopg.Error):
         return error.diag.message_primary or ""
@@ -201,36 +241,28 @@ def _percent_style(sql: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
 
 
-def _engine(url: str) -> sa.Engine:
+def _driver(url: str) -> tuple[str, Callable[[], Any]]:
+    """The dialect of a URL and how to connect. Raises Misconfigured for databases that are not known."""
     parsed = sa.make_url(url)
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
-        if not parsed.database or parsed.database == ":memory:":
+        file = parsed.database
+        if not file or file == ":memory:":
             raise Misconfigured("database_url", "A SQLite database needs a file: sqlite:///connector.db")
-        engine = _pooled(parsed, check_same_thread=False, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        return engine
+        return "sqlite", lambda: _connected_sqlite(file)
     if parsed.drivername == "postgresql+psycopg":
-        return _pooled(parsed, autocommit=True, row_factory=psycopg.rows.dict_row, connect_timeout=5)
+        dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        return "postgresql", lambda: psycopg.connect(
+            dsn, autocommit=True, row_factory=psycopg.rows.dict_row, connect_timeout=5
+        )
     raise Misconfigured(
-        "database_url",
-        "database.url starts with sqlite:/// or postgresql+psycopg://; other databases are not known.",
+        "database_url", "database.url starts with sqlite:/// or postgresql+psycopg://; other databases are not known."
     )
 
 
-def _pooled(url: sa.URL, **connect_args: Any) -> sa.Engine:
-    return sa.create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=POOL_SIZE,
-        max_overflow=POOL_OVERFLOW,
-        pool_timeout=POOL_WAIT_S,
-        pool_reset_on_return=None,  # every transaction ends itself; a reset would cost a round trip
-        connect_args=connect_args,
-        _initialize=False,  # the dialect's own first queries are not needed: no Core statement runs here
+def _connected_sqlite(file: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        file, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=512
     )
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.row_factory = sqlite3.Row
     for pragma in (
         "journal_mode=WAL",
@@ -241,6 +273,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         f"busy_timeout={BUSY_TIMEOUT_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+    return connection
 
 
 def open_store(url: str, clock: Clock | None = None, *, database_time: bool | None = None) -> Store:
