@@ -1,0 +1,98 @@
+import pytest
+
+from tests.vault.conftest import KEK
+from tests.vault.fake_database import FakeTransaction
+from vault import Finding, KeySourceError, Owner, Vault
+from vault.sources.local import LocalKeys
+
+
+def _codes(findings: list[Finding]) -> list[str]:
+    assert all(finding.sentence.endswith(".") for finding in findings)
+    return [finding.code for finding in findings]
+
+
+def _check(source: LocalKeys, tx: FakeTransaction) -> list[Finding]:
+    return Vault(source, now=lambda: 0).check(tx)
+
+
+def _alter_tenant_key(tx: FakeTransaction, purpose: str) -> None:
+    tx.run(
+        "UPDATE tenant_keys SET wrapped = CAST(substr(wrapped, 1, length(wrapped) - 16) || zeroblob(16) AS BLOB)"
+        " WHERE purpose = :purpose",
+        purpose=purpose,
+    )
+
+
+def test_an_empty_database_and_a_sound_one_have_no_findings(source: LocalKeys, tx: FakeTransaction) -> None:
+    vault = Vault(source, now=lambda: 0)
+    assert vault.check(tx) == []
+    vault.create_tenant(tx, "ten_a")
+    vault.create_tenant(tx, "ten_b")
+    vault.create_key(tx, Owner("ten_a", "user", "usr_1"))
+    assert vault.check(tx) == []
+    assert _check(source, tx) == []
+
+
+def test_a_key_that_the_source_lacks_is_named(vault: Vault, tx: FakeTransaction) -> None:
+    findings = _check(LocalKeys({"2": KEK}, "2"), tx)
+    assert _codes(findings) == ["kek_unknown"]
+    assert "local:1" in findings[0].sentence
+
+
+def test_a_wrong_key_of_the_right_name_is_told_by_its_check_value(vault: Vault, tx: FakeTransaction) -> None:
+    findings = _check(LocalKeys({"1": bytes(32)}, "1"), tx)
+    assert _codes(findings) == ["kek_mismatch"]
+    assert "Put back the key" in findings[0].sentence
+
+
+def test_a_further_key_beside_the_old_one_does_no_harm(vault: Vault, tx: FakeTransaction) -> None:
+    assert _check(LocalKeys({"1": KEK, "2": bytes(32)}, "2"), tx) == []
+
+
+def test_an_altered_tenant_key_is_found(vault: Vault, tx: FakeTransaction) -> None:
+    _alter_tenant_key(tx, "index")
+    assert _codes(_check(LocalKeys({"1": KEK}, "1"), tx)) == ["tenant_key_broken"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("DELETE FROM vault_canaries", "canary_missing"),
+        ("UPDATE vault_canaries SET sealed = x'00'", "canary_broken"),
+        ("UPDATE vault_canaries SET epoch = 2", "canary_broken"),
+        ("UPDATE data_keys SET wrapped = NULL", "canary_broken"),
+        ("DELETE FROM data_keys", "canary_broken"),
+        ("DELETE FROM tenant_keys WHERE purpose = 'wrap'", "canary_broken"),
+        ("DELETE FROM tenant_keys", "tenant_keys_missing"),
+    ],
+)
+def test_each_missing_or_broken_link_of_the_chain_is_found(
+    vault: Vault, tx: FakeTransaction, statement: str, code: str
+) -> None:
+    tx.run(statement)
+    assert _codes(vault.check(tx)) == [code]
+
+
+def test_another_tenants_canary_does_not_open(vault: Vault, tx: FakeTransaction) -> None:
+    vault.create_tenant(tx, "ten_b")
+    tx.run("UPDATE vault_canaries SET sealed = (SELECT sealed FROM vault_canaries WHERE tenant_id = 'ten_a')")
+    findings = vault.check(tx)
+    assert _codes(findings) == ["canary_broken"]
+    assert "ten_b" in findings[0].sentence
+
+
+def test_a_check_does_not_trust_what_is_cached(vault: Vault, tx: FakeTransaction) -> None:
+    vault.create_key(tx, Owner("ten_a", "user", "usr_1"))
+    _alter_tenant_key(tx, "wrap")
+    assert vault.key(tx, Owner("ten_a", "user", "usr_1")).epoch == 1
+    assert _codes(vault.check(tx)) == ["tenant_key_broken"]
+
+
+def test_a_key_service_that_is_out_is_one_finding_with_its_remedy(
+    vault: Vault, tx: FakeTransaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out(self: LocalKeys, blob: bytes, context: bytes) -> bytes:
+        raise KeySourceError("The key service does not answer.", "Start it.")
+
+    monkeypatch.setattr(LocalKeys, "unwrap", out)
+    assert vault.check(tx) == [Finding("key_source", "The key service does not answer. Start it.")]

@@ -1,0 +1,55 @@
+"""A tenant's key while it is in use: it wraps the data keys of the tenant's owners.
+
+A wrapped data key is 12 bytes of random nonce, 32 of ciphertext and 16 of tag, AES-256-GCM. Random nonces carry one
+wrapping key through about 2^32 wraps (NIST SP 800-38D section 8.3); a tenant that makes a hundred keys a second gets
+there in sixteen months, so a tenant key must be replaced before that.
+"""
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from vault.address import Owner
+from vault.errors import TagMismatch
+from vault.key_material import KeyMaterial
+from vault.lp import lp
+
+_NONCE_BYTES = 12
+
+
+class TenantKey(KeyMaterial):
+    """Wraps and unwraps data keys; bound to the id of its row."""
+
+    __slots__ = ("_cipher", "_id")
+
+    def __init__(self, key_id: str, key: bytes) -> None:
+        self._id = key_id.encode()
+        self._cipher = AESGCM(key)
+
+    def wrap(self, owner: Owner, epoch: int, data_key: bytes) -> bytes:
+        """The data key, bound to its owner, its epoch and this tenant key."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, data_key, self._context(owner, epoch))
+
+    def unwrap(self, owner: Owner, epoch: int, wrapped: bytes) -> bytes:
+        """The data key that `wrap` was given.
+
+        Raises:
+            TagMismatch: altered, or moved from another owner, epoch or tenant key.
+        """
+        nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
+        try:
+            return self._cipher.decrypt(nonce, sealed, self._context(owner, epoch))
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
+            raise TagMismatch("a wrapped data key was altered or moved from its row") from None
+
+    def _context(self, owner: Owner, epoch: int) -> bytes:
+        return lp(
+            b"gw/data-key/v1",
+            self._id,
+            owner.tenant.encode(),
+            owner.kind.encode(),
+            owner.id.encode(),
+            epoch.to_bytes(4, "big"),
+        )
