@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from connector.egress import Egress
 from connector.ledger import GroupCommit
 from connector.model.clock import Clock
+from connector.model.ids import GATEWAY_TENANT
 from connector.policy import Policy
 from connector.settings import Settings
 from connector.storage import Store
@@ -14,7 +15,7 @@ from connector.tokens import Flights
 from connector.work import Wakeup
 from vault import Vault
 
-GATEWAY_TENANT = "gateway"  # owns the keys of the gateway itself: ID token and ledger signing keys
+__all__ = ["GATEWAY_TENANT", "Gateway"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import secrets
 
+GATEWAY_TENANT = "gateway"  # owns the keys of the gateway itself: what it signs with
+
 PREFIXES = {
     "ten": "tenant",
     "cli": "client",
     "int": "integration",
     "usr": "user (sub)",
+    "psn": "pseudonym (a person in the ledger)",
     "idn": "identity",
     "con": "connection",
     "azn": "authorization",
@@ -29,6 +32,7 @@ PREFIXES = {
     "orp": "orphan",
     "req": "request",
     "wrk": "worker",
+    "sec": "client secret",
 }
 
 

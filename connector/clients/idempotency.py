@@ -1,0 +1,111 @@
+"""Requests that are made once however often they are sent: what was answered is kept for a day, sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from connector.clients.clients import Client
+from connector.clients.tenant_key import owner_of, tenant_key
+from connector.model.errors import BadInput, Conflict
+from connector.storage import Row, Transaction
+from vault import Address, Vault
+
+KEPT_S = 24 * 3600
+ABANDONED_AFTER_S = 300  # a process that was killed while it worked answers never
+MAX_KEY = 255
+
+
+class OtherRequest(BadInput):
+    """The key was used for another request."""
+
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer given before: its status, and its bytes as the door packed them."""
+
+    status: int
+    answer: bytes
+
+
+def begin_request(tx: Transaction, vault: Vault, client: Client, key: str, request: bytes) -> Kept | None:
+    """Take the key for this request, or hand out what it was answered before; None: go on, then `keep_answer`.
+
+    `request` is all that makes the request what it is; only a keyed hash of it is stored.
+
+    Raises:
+        BadInput: the key is empty, too long or not printable ASCII.
+        OtherRequest: the key was used with another request.
+        Conflict: the first request is still running.
+    """
+    if not 0 < len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
+        raise BadInput("bad_idempotency_key", f"Idempotency-Key needs 1 to {MAX_KEY} printable ASCII characters.")
+    now = tx.now()
+    digest = tenant_key(tx, vault, client.tenant_id).mac("idempotency", client.id.encode(), request)
+    tx.run(
+        "DELETE FROM idempotency_keys WHERE client_id = :client AND key = :key AND (expires_at <= :now"
+        " OR (status IS NULL AND created_at <= :abandoned))",
+        client=client.id,
+        key=key,
+        now=now,
+        abandoned=now - ABANDONED_AFTER_S * 1000,
+    )
+    taken = tx.run(
+        "INSERT INTO idempotency_keys (client_id, key, request_hash, status, answer, key_epoch, created_at, expires_at)"
+        " VALUES (:client, :key, :digest, NULL, NULL, NULL, :now, :until) ON CONFLICT (client_id, key) DO NOTHING",
+        client=client.id,
+        key=key,
+        digest=digest,
+        now=now,
+        until=now + KEPT_S * 1000,
+    )
+    return None if taken else _answered(tx, vault, client, key, digest)
+
+
+def keep_answer(tx: Transaction, vault: Vault, client: Client, key: str, kept: Kept) -> None:
+    """Keep what the request was answered, for a day from its beginning."""
+    sealing = tenant_key(tx, vault, client.tenant_id)
+    tx.run(
+        "UPDATE idempotency_keys SET status = :status, answer = :answer, key_epoch = :epoch"
+        " WHERE client_id = :client AND key = :key",
+        client=client.id,
+        key=key,
+        status=kept.status,
+        answer=sealing.seal(_address(client, key), kept.answer, generation=kept.status),
+        epoch=sealing.epoch,
+    )
+
+
+def forget_request(tx: Transaction, client: Client, key: str) -> None:
+    """Free the key of a request that failed, so that it may be sent again."""
+    tx.run("DELETE FROM idempotency_keys WHERE client_id = :client AND key = :key", client=client.id, key=key)
+
+
+def _answered(tx: Transaction, vault: Vault, client: Client, key: str, digest: bytes) -> Kept:
+    row = tx.one(
+        "SELECT request_hash, status, answer, key_epoch FROM idempotency_keys WHERE client_id = :client AND key = :key",
+        client=client.id,
+        key=key,
+    )
+    if row is None or (row["status"] is None and bytes(row["request_hash"]) == digest):
+        raise Conflict(
+            "request_running", "The first request with this Idempotency-Key is still running; try again later."
+        )
+    if bytes(row["request_hash"]) != digest:
+        raise OtherRequest(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used with another request; use a new key for a new request.",
+        )
+    return _opened(tx, vault, client, key, row)
+
+
+def _opened(tx: Transaction, vault: Vault, client: Client, key: str, row: Row) -> Kept:
+    sealing = vault.key(tx, owner_of(client.tenant_id), row["key_epoch"])
+    return Kept(row["status"], sealing.open(_address(client, key), bytes(row["answer"]), generation=row["status"]))
+
+
+def _address(client: Client, key: str) -> Address:
+    named = hashlib.sha256(key.encode()).hexdigest()
+    return Address(client.tenant_id, "tenant", client.tenant_id, "", f"idempotency_keys.answer/{client.id}/{named}")
