@@ -1,0 +1,53 @@
+"""What happened, in a form that shows if it was changed afterwards.
+
+Owns the tables `ledger_entries`, `ledger_nodes`, `ledger_checkpoints` and `receipts`; nobody else reads or writes them.
+Entries are added in the transaction of the effect that they tell of, get their place in the Merkle tree later in
+batches, and hold no personal data: a person is a random pseudonym, a value a salted commitment. Keys are handed in as
+bytes; where they are kept is not this room's concern.
+"""
+
+from connector.ledger.audit import Problem, Report, verify
+from connector.ledger.checkpoints import checkpoint, latest_checkpoint
+from connector.ledger.entries import Entry, Recorded, append, append_all, get, show
+from connector.ledger.group import GroupCommit, NotRecorded
+from connector.ledger.kinds import KINDS, Kind
+from connector.ledger.receipt import Draft, Verdict, build, draft, public_keys_from_jwks, verify_file
+from connector.ledger.receipts import Kept, keep, newest, of_person, versions
+from connector.ledger.signer import Signer
+from connector.ledger.tree import Inclusion, LedgerBroken, prove_consistency, prove_inclusion, sequence, size
+
+__all__ = [
+    "KINDS",
+    "Draft",
+    "Entry",
+    "GroupCommit",
+    "Inclusion",
+    "Kept",
+    "Kind",
+    "LedgerBroken",
+    "NotRecorded",
+    "Problem",
+    "Recorded",
+    "Report",
+    "Signer",
+    "Verdict",
+    "append",
+    "append_all",
+    "build",
+    "checkpoint",
+    "draft",
+    "get",
+    "keep",
+    "latest_checkpoint",
+    "newest",
+    "of_person",
+    "prove_consistency",
+    "prove_inclusion",
+    "public_keys_from_jwks",
+    "sequence",
+    "show",
+    "size",
+    "verify",
+    "verify_file",
+    "versions",
+]
