@@ -17,7 +17,7 @@ from connector.connections.claims import (
 from connector.connections.connection import Connection, NewConnection, SealBroken
 from connector.connections.landing import Landed, keep_refresh, keep_what_is_wider, landed_from
 from connector.connections.moves import LostClaim, establish, move, reland
-from connector.connections.rows import find, in_tenant, of_identity, of_user, read_row, sharing_grant
+from connector.connections.rows import checked, find, in_tenant, of_identity, of_user, read_row, sharing_grant
 
 __all__ = [
     "Claim",
@@ -30,6 +30,7 @@ __all__ = [
     "after_ambiguous",
     "backoff_ms",
     "braked",
+    "checked",
     "claim_refresh",
     "due_refreshes",
     "establish",

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
 from connector.connections.connection import TABLE, Connection, SealBroken, from_row, sealed_fields
 from connector.model.states import LIVE_STATES
 from connector.storage import Row, Transaction
-from vault import Owner, RowSealBroken, Vault
+from vault import DataKey, Owner, RowSealBroken, Vault
 
+_log = structlog.get_logger()
 _LIVE = ", ".join(f"'{state.value}'" for state in sorted(LIVE_STATES))
 
 
 def read_row(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> Connection:
     """The value of a row whose seal holds. Raises SealBroken."""
-    tenant_key = vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"]))
+    return checked(row, vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"])))
+
+
+def checked(row: Mapping[str, Any], tenant_key: DataKey) -> Connection:
+    """The same with the tenant's key at hand: no query."""
     try:
-        tenant_key.check_row(TABLE, sealed_fields(row), row["seal"])
+        tenant_key.check_row(TABLE, sealed_fields(row), bytes(row["seal"]))
     except RowSealBroken as error:
+        _log.error("vault.row_seal_broken", table=TABLE, row=row["id"])
         raise SealBroken(TABLE, row["id"]) from error
     return from_row(row)
 

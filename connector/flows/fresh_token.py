@@ -99,7 +99,7 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
         held = tokens.held(tx, client.tenant_id, wanted.connection_id)
         if held is None or (client.integrations and held.row["integration_id"] not in client.integrations):
             raise NotFound("connection", code="unknown_connection")
-        connection = connections.read_row(tx, gateway.vault, held.row)
+        connection = connections.checked(held.row, tokens.seal_key(tx, gateway.vault, held))
         now = tx.now()
         refuse_ended(connection, now)
         standing = (

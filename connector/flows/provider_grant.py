@@ -61,7 +61,7 @@ def _read(gateway: Gateway, tenant_id: str, connection_id: str) -> ProviderGrant
         held = tokens.held(tx, tenant_id, connection_id)
         if held is None:
             raise NotFound("connection", code="unknown_connection")
-        connection = connections.read_row(tx, gateway.vault, held.row)
+        connection = connections.checked(held.row, tokens.seal_key(tx, gateway.vault, held))
         refuse_ended(connection, tx.now())
         key = tokens.token_key(tx, gateway.vault, held)
         return ProviderGrant(

@@ -6,7 +6,7 @@ token is decided elsewhere.
 """
 
 from connector.tokens.flights import Flight, Flights
-from connector.tokens.held import Held, held, opened_access, opened_grant, token_key
+from connector.tokens.held import Held, held, opened_access, opened_grant, seal_key, token_key
 from connector.tokens.rows import TokenOwner, drop, orphans_of, put_orphan, settle_orphan, store
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "opened_grant",
     "orphans_of",
     "put_orphan",
+    "seal_key",
     "settle_orphan",
     "store",
     "token_key",

@@ -14,15 +14,18 @@ from connector.storage import Row, Transaction
 from connector.tokens.rows import ACCESS, REFRESH, TokenOwner
 from providers.capabilities import Grant
 from providers.secret import Secret
-from vault import DataKey, Vault
+from vault import DataKey, Owner, Vault
 
 _HELD = """
 SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, t.generation AS token_generation,
-       k.tenant_key_id, k.wrapped, u.account, u.age, u.last_visit_at
+       k.tenant_key_id, k.wrapped,
+       s.epoch AS seal_epoch, s.tenant_key_id AS seal_tenant_key_id, s.wrapped AS seal_wrapped, u.account, u.age, u.last_visit_at
 FROM connections c
 JOIN users u ON u.sub = c.sub
 LEFT JOIN connection_tokens t ON t.connection_id = c.id
 LEFT JOIN data_keys k ON k.owner_kind = 'connection_tokens' AND k.owner_id = c.id AND k.epoch = c.token_epoch
+LEFT JOIN data_keys s ON s.owner_kind = 'tenant' AND s.owner_id = c.tenant_id
+     AND s.epoch = (SELECT MAX(epoch) FROM data_keys WHERE owner_kind = 'tenant' AND owner_id = c.tenant_id)
 WHERE c.id = :id AND c.tenant_id = :tenant
 """
 
@@ -43,6 +46,14 @@ def held(tx: Transaction, tenant_id: str, connection_id: str) -> Held | None:
     """The tenant's connection with its sealed tokens, or None."""
     row = tx.one(_HELD, id=connection_id, tenant=tenant_id)
     return None if row is None else Held(row)
+
+
+def seal_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
+    """The tenant's key, under which the connection's row is sealed; read in the same statement."""
+    tenant_id = found.row["tenant_id"]
+    wrapped = None if found.row["seal_wrapped"] is None else bytes(found.row["seal_wrapped"])
+    owner = Owner(tenant_id, "tenant", tenant_id)
+    return vault.unwrap(tx, owner, found.row["seal_epoch"], found.row["seal_tenant_key_id"], wrapped)
 
 
 def opened_access(key: DataKey, found: Held) -> Secret:
