@@ -1,4 +1,4 @@
-"""What the vault's tests share: a clock under the test's hand, the tables, a key source and a vault with one tenant."""
+"""What the vault's tests share: the tables, a key source and a vault with one tenant."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,6 @@ from vault import Vault
 from vault.sources.local import LocalKeys
 
 KEK = bytes(range(32))
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 @pytest.fixture

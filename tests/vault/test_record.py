@@ -144,6 +144,13 @@ def test_without_binding_a_moved_token_opens(monkeypatch: pytest.MonkeyPatch) ->
     assert _open(_seal(), moved, tags=b"whatever") == TOKEN
 
 
+def test_a_reader_that_believes_the_records_own_generation_takes_an_old_token_back() -> None:
+    old = _seal(b"token before it was rotated")
+    assert _open(old, generation=int.from_bytes(old[8:16], "big")) == b"token before it was rotated"
+    with pytest.raises(GenerationMismatch):
+        _open(old, generation=4)
+
+
 def _two_key_ciphertext(first: bytes, second: bytes, bound: bytes) -> bytes:
     """Ciphertext of one block whose second block makes the tag right under both keys (invisible salamander)."""
 

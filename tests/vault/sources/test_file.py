@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vault import FileKeySource, KeySourceError
-from vault.sources import key_file
+from vault.sources import key_file, private_file
 from vault.sources.private_file import read_private, write_new_private
 
 KEY = bytes(range(32))
@@ -85,6 +85,13 @@ def test_a_file_open_to_group_or_world_is_refused_with_the_command_that_mends_it
 def test_a_file_open_to_its_owner_alone_is_read(path: Path, mode: int) -> None:
     FileKeySource.create(path)
     path.chmod(mode)
+    assert FileKeySource(path).key_id() == "local:1"
+
+
+def test_without_the_check_a_key_that_everyone_can_read_is_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FileKeySource.create(path)
+    path.chmod(0o644)
+    monkeypatch.setattr(private_file, "_refuse_unless_private", lambda path, found, trusted: None)
     assert FileKeySource(path).key_id() == "local:1"
 
 
