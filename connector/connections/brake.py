@@ -36,7 +36,7 @@ def braked(tx: Transaction, integration_id: str) -> bool:
     if row is None:
         return False
     many = row["rejected"] >= ENOUGH and row["rejected"] > SHARE * row["everything"]
-    return many or row["misconfigured"] > 0
+    return bool(many or row["misconfigured"] > 0)
 
 
 def forget_outcomes(tx: Transaction, *, limit: int = 10_000) -> int:

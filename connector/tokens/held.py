@@ -19,7 +19,8 @@ from vault import DataKey, Owner, Vault
 _HELD = """
 SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, t.generation AS token_generation,
        k.tenant_key_id, k.wrapped,
-       s.epoch AS seal_epoch, s.tenant_key_id AS seal_tenant_key_id, s.wrapped AS seal_wrapped, u.account, u.age, u.last_visit_at
+       s.epoch AS seal_epoch, s.tenant_key_id AS seal_tenant_key_id, s.wrapped AS seal_wrapped,
+       u.account, u.age, u.last_visit_at
 FROM connections c
 JOIN users u ON u.sub = c.sub
 LEFT JOIN connection_tokens t ON t.connection_id = c.id
