@@ -1,0 +1,32 @@
+"""The privacy policy as a program: dated rules over a finite space, one decision, proven for every combination.
+
+Owns the rules' meaning, the decision and its proof. Takes the time as an argument and reads no clock; only `load`
+(and the two commands `check` and `document`) read files. Nobody else may decide whether a value may be used, and no one
+stores a decision: it is taken again at each use.
+"""
+
+from connector.policy.age import AgeRange, BirthDate, age_of
+from connector.policy.check import Flow, check, flows
+from connector.policy.decision import Decision, Policy, explain
+from connector.policy.load import load_policy
+from connector.policy.proof import Report, Violation, prove
+from connector.policy.rules import PolicyUnreadable
+from connector.policy.versions import Version
+
+__all__ = [
+    "AgeRange",
+    "BirthDate",
+    "Decision",
+    "Flow",
+    "Policy",
+    "PolicyUnreadable",
+    "Report",
+    "Version",
+    "Violation",
+    "age_of",
+    "check",
+    "explain",
+    "flows",
+    "load_policy",
+    "prove",
+]

@@ -1,0 +1,129 @@
+"""`python -m connector.policy.document`: writes docs/policy.md, the table clause -> rules -> promises -> tests.
+
+With `--check` it writes nothing and fails when the page is stale, when a clause has no rule, no promise or no test, or
+when a promise is broken. Tests belong to a clause by their name: `test_clause_3a_...`; clause 3 alone is
+`test_clause_3_...`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from connector.policy.check import flows
+from connector.policy.decision import Policy
+from connector.policy.load import load_policy
+from connector.policy.proof import Report, prove
+from connector.policy.rules import Effect, Kind, Promise, Rule
+from connector.policy.versions import Version
+
+_ROOT = Path(__file__).resolve().parents[2]
+_TEST = re.compile(r"^\s*def (test_clause_(\d[a-e]?)_\w+)", re.MULTILINE)
+_HEAD = """# The policy, clause by clause
+
+Written by `python -m connector.policy.document`; do not edit. Each clause of the policy is bound to rules (what is
+done), to promises (what must hold in every combination, checked by `connector policy check`) and to tests. This says
+that the software does what the policy says; it is no statement about the law of any place.
+"""
+_TAIL = """
+## Keeping it true
+
+- Rules stand in `config/policy/<version>/policy.toml`, promises and the list of flows in `invariants.toml` beside it.
+- `tests/policy/golden/` holds the possible flows, which rule decides how many combinations, and the SHA-256 of the
+  whole table. After a change that is meant: `UPDATE_GOLDEN=1 pytest tests/policy/test_golden.py`, and read the
+  difference.
+- The rules are weakened one at a time (dropped, turned round, a dimension freed, an exception or obligation dropped);
+  at least 97 % of the mutants that change anything must break a promise (`tests/policy/test_mutants.py`).
+- After either, run `python -m connector.policy.document`.
+- A version that has been in effect is not edited; a new dated folder is added.
+"""
+
+
+def page(policy: Policy, tests: dict[str, list[str]]) -> str:
+    """The whole page for the newest version."""
+    version = policy.versions[-1]
+    sections = [_section(version, clause, tests.get(clause, [])) for clause in version.book.clauses]
+    return "\n".join([_HEAD, _figures(prove(version)), _flows(policy), *sections]) + _TAIL
+
+
+def tests_by_clause(directory: Path) -> dict[str, list[str]]:
+    """The tests under a directory that carry a clause in their name, as `path::name`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(directory.rglob("test_*.py")):
+        for name, clause in _TEST.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(clause, []).append(f"{path.relative_to(directory.parent).as_posix()}::{name}")
+    return found
+
+
+def gaps(version: Version, tests: dict[str, list[str]]) -> list[str]:
+    """What is missing, in sentences; empty when every clause has its rules, promises and tests and all hold."""
+    missing = [str(violation) for violation in prove(version).violations]
+    for clause in version.book.clauses:
+        has = {
+            "rule": any(rule.clause == clause for rule in version.book.rules),
+            "promise": any(promise.clause == clause for promise in version.book.promises),
+            "test": bool(tests.get(clause)),
+        }
+        missing += [f"Clause {clause} has no {what}." for what, there in has.items() if not there]
+    return missing
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the page. Returns the exit code: 0 done, 1 stale or a gap, 2 misused."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write("usage: python -m connector.policy.document [--check]\n")
+        return 2
+    policy = load_policy(_ROOT / "config" / "policy")
+    tests = tests_by_clause(_ROOT / "tests")
+    target = _ROOT / "docs" / "policy.md"
+    wanted = page(policy, tests)
+    problems = gaps(policy.versions[-1], tests)
+    if not arguments:
+        target.write_text(wanted, encoding="utf-8")
+    elif not target.is_file() or target.read_text(encoding="utf-8") != wanted:
+        problems.append("docs/policy.md is stale; run: python -m connector.policy.document")
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    return 1 if problems else 0
+
+
+def _figures(report: Report) -> str:
+    share = 100 * report.allowed / report.combinations
+    return (
+        f"Version {report.version}: {report.combinations:,} combinations, {report.allowed:,} allowed ({share:.2f} %), "
+        f"{report.flows_possible} flows possible, {report.invariants} promises checked, "
+        f"{len(report.violations)} broken. Table `{report.sha256}`.\n"
+    )
+
+
+def _flows(policy: Policy) -> str:
+    lines = ["## What can happen at all\n", "| flow | in words | information | clauses |", "|---|---|---|---|"]
+    for flow in flows(policy):
+        name = f"{flow.action} {flow.recipient} {flow.purpose}"
+        lines.append(f"| `{name}` | {flow.meaning} | {', '.join(flow.categories)} | {', '.join(flow.clauses)} |")
+    return "\n".join([*lines, ""])
+
+
+def _section(version: Version, clause: str, tests: list[str]) -> str:
+    lines = [f"## Clause {clause}: {version.book.clauses[clause]}\n", "| rule | effect | meaning |", "|---|---|---|"]
+    lines += [_rule(rule) for rule in version.book.rules if rule.clause == clause]
+    lines += ["", "| promise | kind | meaning |", "|---|---|---|"]
+    lines += [_promise(promise) for promise in version.book.promises if promise.clause == clause]
+    lines += ["", "Tests:\n", *(f"- `{test}`" for test in tests), ""]
+    return "\n".join(lines)
+
+
+def _rule(rule: Rule) -> str:
+    effect = {Effect.ALLOW: "allows", Effect.DENY: "refuses", Effect.OBLIGE: "obliges"}[rule.effect]
+    owed = f" ({', '.join(rule.obligations)})" if rule.obligations else ""
+    return f"| `{rule.id}` | {effect}{owed} | {rule.meaning} |"
+
+
+def _promise(promise: Promise) -> str:
+    owed = f" {', '.join(promise.obligations)}" if promise.kind is Kind.OWED else ""
+    return f"| `{promise.id}` | {promise.kind}{owed} | {promise.meaning} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
