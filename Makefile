@@ -3,7 +3,7 @@
 PYTHON  ?= python3
 ARGS    ?=
 STRICT  ?=
-WORKERS ?= 2
+WORKERS ?= auto
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -27,8 +27,10 @@ help: ## list the targets
 demo: $(RUNTIME) ## run the whole main job on embedded defaults (ARGS=--walkthrough plays it in the terminal)
 	@$(BIN)/connector demo $(ARGS)
 
-test: $(TEST) lint peers ## lint, then run every test (STRICT=1: what cannot be run is a failure; ARGS go to pytest)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+test: $(TEST) peers ## lint, then run every test (STRICT=1: what cannot be run is a failure; ARGS go to pytest)
+	@lint=0; $(MAKE) --no-print-directory lint || lint=1; \
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS) || exit $$?; \
+	[ $$lint -eq 0 ] || { echo "The tests passed; lint did not: see above."; exit 1; }
 
 peers: $(TEST)
 	@$(BIN)/python -m tests.services.node

@@ -186,3 +186,41 @@ def test_the_npm_lock_file_names_every_package_by_hash():
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+
+
+@pytest.mark.browser
+def test_axe_looks_at_a_page_whose_scripts_are_off(browser, axe_source, loopback_server):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"<html lang=en><title>A</title><main><h1>A</h1><input></main><script>document.title='B'</script>"]
+
+    context = browser.new_context(
+        java_script_enabled=False, color_scheme="dark", viewport={"width": 360, "height": 640}
+    )
+    page = context.new_page()
+    page.goto(loopback_server(app))
+    findings = accessibility_findings(page, axe_source, scripts=False)
+    assert page.title() == "A"
+    assert [line.split(" ")[0] for line in findings] == ["label"]
+    context.close()
+
+
+@pytest.mark.node
+def test_the_npm_provider_rotates_and_revokes(start_oidc_provider, openid_client):
+    provider = start_oidc_provider(accessTokenTtl=2)
+    client = provider.register("http://127.0.0.1:9/back")
+    app = openid_client(
+        issuer=provider.issuer,
+        client_id=client["client_id"],
+        client_secret=client["client_secret"],
+        redirect_uri="http://127.0.0.1:9/back",
+    )
+    tokens = app.redeem(provider.sign_in(app.authorization_url, "bob"))["tokens"]
+    basic = (client["client_id"], client["client_secret"])
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    fresh = requests.post(provider.metadata["token_endpoint"], data=form, auth=basic, timeout=10).json()
+    assert tokens["expires_in"] == 2
+    assert fresh["refresh_token"] != tokens["refresh_token"]
+    form = {"token": fresh["refresh_token"]}
+    assert requests.post(provider.metadata["revocation_endpoint"], data=form, auth=basic, timeout=10).ok
+    assert not provider.introspect(client, fresh["refresh_token"])["active"]
