@@ -2,7 +2,7 @@ import pytest
 
 from tests.vault.conftest import KEK
 from tests.vault.fake_database import FakeTransaction
-from vault import Finding, KeySourceError, Owner, Vault
+from vault import Finding, KeySourceError, Owner, Vault, start_checks
 from vault.sources.local import LocalKeys
 
 
@@ -96,3 +96,12 @@ def test_a_key_service_that_is_out_is_one_finding_with_its_remedy(
 
     monkeypatch.setattr(LocalKeys, "unwrap", out)
     assert vault.check(tx) == [Finding("key_source", "The key service does not answer. Start it.")]
+
+
+def test_a_canary_that_opens_to_something_else_is_found(
+    vault: Vault, tx: FakeTransaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_checks, "_CANARY", b"something else")
+    findings = vault.check(tx)
+    assert _codes(findings) == ["canary_broken"]
+    assert "other content" in findings[0].sentence
