@@ -89,7 +89,7 @@ class Response:
         return fields
 
 
-class NetworkFailure(Exception):  # noqa: N818  a fact about the network, thrown into the generator by the driver
+class NetworkFailure(Exception):
     """The exchange did not complete. `sent` is "no" only where it is proven that no byte left."""
 
     def __init__(self, sent: Literal["no", "maybe"], code: str) -> None:
