@@ -45,6 +45,12 @@ def head_revision() -> str:
     return head
 
 
+def known_revisions() -> tuple[str, ...]:
+    """Every revision that this code knows, newest first. A database on another one is newer than the code."""
+    script = ScriptDirectory.from_config(_configuration())
+    return tuple(step.revision for step in script.walk_revisions())
+
+
 def _configuration() -> Config:
     configuration = Config()
     configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

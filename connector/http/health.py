@@ -1,0 +1,55 @@
+"""`/healthz`: the process answers. `/readyz`: it can do its work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Blueprint
+
+from connector.clients import tenant_named
+from connector.http.context import gateway
+from connector.http.operations import TEXT, an_object, operation
+from connector.model.errors import ConnectorError
+
+blueprint = Blueprint("health", __name__)
+
+_log = structlog.get_logger()
+
+
+@blueprint.get("/healthz")
+@operation("Whether the process answers", "Health", answers={200: an_object({"status": TEXT})})
+def healthy() -> dict[str, str]:
+    """Yes, if you read this. Asks nothing of the database, so that a lost database restarts nobody."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@operation(
+    "Whether requests can be served",
+    "Health",
+    answers={
+        200: an_object({"status": TEXT, "checks": {"type": "object"}}),
+        503: an_object({"status": TEXT, "checks": {"type": "object"}}),
+    },
+)
+def ready() -> tuple[dict[str, Any], int]:
+    """The database answers and its schema is there. Redis is a helper: losing it makes nobody unready."""
+    checks = {"database": _database(), "policy": _policy()}
+    good = all(found == "ok" for found in checks.values())
+    return {"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503
+
+
+def _database() -> str:
+    try:
+        with gateway().store.read() as tx:
+            tenant_named(tx, "")  # any statement that needs the connection and the schema
+    except ConnectorError as error:
+        _log.warning("health.database", code=error.code, detail=error.detail)
+        return "cannot be used"
+    return "ok"
+
+
+def _policy() -> str:
+    parts = gateway()
+    return "ok" if parts.policy.in_effect(parts.clock.now()) is not None else "no version is in effect yet"

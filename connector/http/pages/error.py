@@ -1,0 +1,23 @@
+"""The page that says what went wrong, and what the person can do."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response, render_template
+
+from connector.model.errors import ConnectorError, Misconfigured
+
+_OURS = "Something is not set up here. The people who run this service find the reason in their log."
+
+
+def error_page(error: ConnectorError, request_id: str) -> Response:
+    """The page for an error. It never redirects: where nobody knows whose request this is, nobody is sent anywhere."""
+    page = render_template(
+        "error.html",
+        title=HTTPStatus(error.status).phrase,
+        message=_OURS if isinstance(error, Misconfigured) else error.hint,
+        code=error.code,
+        request_id=request_id,
+    )
+    return Response(page, error.status, content_type="text/html; charset=utf-8")
