@@ -1,0 +1,44 @@
+"""How outward work is found, held and given up, whoever does it.
+
+Owns the lease columns of `imports`, `deliveries` and `revocations` and the table `processes`; the meaning of those rows
+belongs to their own rooms. A claim is a lease with a fencing number: who lost it cannot settle any more. Wake-ups only
+shorten the wait; the truth is in the rows.
+"""
+
+from connector.work.backoff import backoff_ms
+from connector.work.heart import Heart, Held
+from connector.work.leases import TABLES, Claimed, claim, give_back, heartbeat, release_dead, retry, settle
+from connector.work.liveness import FileLiveness, Liveness, SessionLiveness, open_liveness
+from connector.work.loop import Step, run_loop
+from connector.work.processes import Process, dead_owners, forget, known, register, seen
+from connector.work.wakeup import NoWakeup, ProcessWakeup, RedisWakeup, Wakeup
+
+__all__ = [
+    "TABLES",
+    "Claimed",
+    "FileLiveness",
+    "Heart",
+    "Held",
+    "Liveness",
+    "NoWakeup",
+    "Process",
+    "ProcessWakeup",
+    "RedisWakeup",
+    "SessionLiveness",
+    "Step",
+    "Wakeup",
+    "backoff_ms",
+    "claim",
+    "dead_owners",
+    "forget",
+    "give_back",
+    "heartbeat",
+    "known",
+    "open_liveness",
+    "register",
+    "release_dead",
+    "retry",
+    "run_loop",
+    "seen",
+    "settle",
+]
