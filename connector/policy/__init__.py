@@ -6,7 +6,7 @@ stores a decision: it is taken again at each use.
 """
 
 from connector.policy.age import AgeRange, BirthDate, age_of
-from connector.policy.check import Flow, check, flows
+from connector.policy.check import Flow, PolicyUnsound, check, flows, load_sound_policy
 from connector.policy.decision import Decision, Policy, explain
 from connector.policy.load import load_policy
 from connector.policy.proof import Report, Violation, prove
@@ -20,6 +20,7 @@ __all__ = [
     "Flow",
     "Policy",
     "PolicyUnreadable",
+    "PolicyUnsound",
     "Report",
     "Version",
     "Violation",
@@ -28,5 +29,6 @@ __all__ = [
     "explain",
     "flows",
     "load_policy",
+    "load_sound_policy",
     "prove",
 ]

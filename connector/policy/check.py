@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from connector.model.errors import Misconfigured
 from connector.model.tags import Category
 from connector.policy.decision import Policy
 from connector.policy.load import load_policy
-from connector.policy.proof import Report, possible_flows, prove
+from connector.policy.proof import Report, Violation, possible_flows, prove
 from connector.policy.rules import Effect
 from connector.policy.space import USES, Box, Cells
 from connector.policy.versions import Version
@@ -44,6 +45,29 @@ def check(directory: Path, *, stopwatch: Callable[[], float] = time.perf_counter
     reports = [prove(version) for version in load_policy(directory).versions]
     violations = tuple(violation for report in reports for violation in report.violations)
     return replace(reports[-1], violations=violations, seconds=round(stopwatch() - started, 3))
+
+
+class PolicyUnsound(Misconfigured):
+    """A policy that breaks a promise. The hint names the clause, the promise and a combination that shows it."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        self.violations = violations
+        others = f" {len(violations) - 1} more: connector policy check" if len(violations) > 1 else ""
+        super().__init__("policy_unsound", f"{violations[0]}{others}")
+
+
+def load_sound_policy(directory: Path) -> Policy:
+    """The policy for a server to start with: loaded, and every version proven in every combination.
+
+    Raises:
+        PolicyUnreadable: when a file cannot be taken as it is.
+        PolicyUnsound: when a version breaks a promise.
+    """
+    policy = load_policy(directory)
+    violations = tuple(violation for version in policy.versions for violation in prove(version).violations)
+    if violations:
+        raise PolicyUnsound(violations)
+    return policy
 
 
 def flows(policy: Policy, at: int | None = None) -> tuple[Flow, ...]:
