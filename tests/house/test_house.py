@@ -54,7 +54,7 @@ NETWORK = {
     },
 }
 # What a decision must not look at: it is handed everything. Reading policy files and timing the proof are no decisions.
-POLICY_OUTSIDE = {"check.py", "load.py"}
+POLICY_OUTSIDE = {"check.py", "document.py", "load.py"}
 POLICY_NEVER = {"time", "os", "pathlib", "random", "secrets", "socket", "subprocess", "sqlite3", "threading", "logging"}
 
 
