@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -135,6 +135,7 @@ def _canonical(value: Fact) -> str:
 
 _COLUMNS = "id, tree_index, tenant_id, pseudonym, kind, entry, leaf_hash, at"
 _WRITTEN = ("tenant_id", "pseudonym", "kind", "entry", "leaf_hash", "at")
+_NAMES = [tuple(f"{name}_{number}" for name in _WRITTEN) for number in range(ROWS_PER_INSERT)]
 
 
 def _is_handle(text: str) -> bool:
@@ -148,9 +149,8 @@ def _insert(tx: Transaction, entries: Sequence[Entry], at: int) -> list[int]:
         text = entry.canonical(at)
         hashes.append(hash_leaf(text.encode()))
         row = (entry.tenant_id, entry.pseudonym, str(entry.kind), text, hashes[-1], at)
-        values.update(zip((f"{name}_{number}" for name in _WRITTEN), row, strict=True))
+        values.update(zip(_NAMES[number], row, strict=True))
     # Rows come back in no promised order. Two with one hash are the same entry twice, so either id serves either.
-    found: dict[bytes, Iterator[int]] = {}
     given: dict[bytes, list[int]] = {}
     for row_back in tx.all(_insert_sql(len(entries)), **values):
         given.setdefault(bytes(row_back["leaf_hash"]), []).append(int(row_back["id"]))
@@ -160,5 +160,5 @@ def _insert(tx: Transaction, entries: Sequence[Entry], at: int) -> list[int]:
 
 @lru_cache(maxsize=ROWS_PER_INSERT)
 def _insert_sql(rows: int) -> str:
-    listed = ", ".join("(" + ", ".join(f":{name}_{number}" for name in _WRITTEN) + ")" for number in range(rows))
+    listed = ", ".join("(" + ", ".join(f":{name}" for name in names) + ")" for names in _NAMES[:rows])
     return f"INSERT INTO ledger_entries ({', '.join(_WRITTEN)}) VALUES {listed} RETURNING id, leaf_hash"
