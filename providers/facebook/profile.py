@@ -1,7 +1,7 @@
 """The person's own profile at Facebook: what the granted permissions open, each field sorted.
 
 Source: developers.facebook.com, Graph API reference "User" (v25.0). Identifiers are app-scoped: they mean nothing
-outside the app, and are never joined with another app's. An address that was never confirmed is absent, which is no error.
+outside the app, and are never joined with another app's. An address that was never confirmed is absent: no error.
 """
 
 from __future__ import annotations

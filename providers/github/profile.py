@@ -21,7 +21,7 @@ from providers.oauth2 import send_once
 GROUPS = frozenset({"name", "emails", "addresses", "links", "work", "about"})
 
 _IGNORED = frozenset(
-    [
+    {
         "id",
         "node_id",
         "gravatar_id",
@@ -58,7 +58,7 @@ _IGNORED = frozenset(
         "business_plus",
         "ldap_dn",
         "suspended_at",
-    ]
+    }
 )
 
 
