@@ -10,7 +10,7 @@ from connector.ledger.audit import Problem, Report, verify
 from connector.ledger.checkpoints import checkpoint, latest_checkpoint
 from connector.ledger.entries import Entry, Recorded, append, append_all, get, show
 from connector.ledger.group import GroupCommit, NotRecorded
-from connector.ledger.kinds import KINDS, Kind
+from connector.ledger.kinds import KINDS, Kind, word_or
 from connector.ledger.receipt import Draft, Verdict, build, draft, public_keys_from_jwks, verify_file
 from connector.ledger.receipts import Kept, keep, newest, of_person, versions
 from connector.ledger.signer import Signer
@@ -50,4 +50,5 @@ __all__ = [
     "verify",
     "verify_file",
     "versions",
+    "word_or",
 ]

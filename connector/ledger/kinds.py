@@ -179,6 +179,11 @@ KINDS: Mapping[Kind, Mapping[str, Shape]] = {
 }
 
 
+def word_or(text: str | None, otherwise: str = "other") -> str:
+    """`text` if it has the shape of a word, else `otherwise`: for codes that come from outside."""
+    return text if text is not None and word(text) else otherwise
+
+
 def check_facts(kind: str, facts: Mapping[str, Fact]) -> None:
     """Refuse what the list does not hold. None stands for "not known" and is allowed for every fact.
 

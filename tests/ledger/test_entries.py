@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.ledger import KINDS, Entry, Kind, append, append_all, get, show
+from connector.ledger import KINDS, Entry, Kind, append, append_all, get, show, word_or
 from connector.ledger.merkle import hash_leaf
 from connector.model.ids import new_id
 
@@ -96,6 +96,15 @@ def test_a_pseudonym_is_a_random_word(pseudonym):
 def test_a_tenant_is_an_id():
     with pytest.raises(ValueError, match="tenant"):
         Entry(Kind.USER_CREATED, "Acme Ltd", None)
+
+
+def test_a_code_from_outside_is_a_word_or_other():
+    assert [word_or(text) for text in ("access_denied", "Ann <ann@example.org>", "", None)] == [
+        "access_denied",
+        "other",
+        "other",
+        "other",
+    ]
 
 
 def test_every_kind_has_a_list_of_facts():
