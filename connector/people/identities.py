@@ -1,0 +1,174 @@
+"""Identities: a third-party account that stands for a person, by exact bytes of integration, issuer and subject.
+
+The subject itself is sealed under the person's key; it is found by a blind index, so that a copy of the database does
+not say who has an account where. An e-mail address takes no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.model.errors import Misconfigured
+from connector.model.ids import new_id
+from connector.people.users import User
+from connector.storage import Row, Transaction
+from vault import Address, DataKey, Owner, RowSealBroken, Vault, epoch_of
+from vault.rowseal import Field
+
+_TABLE = "identities"
+_PLACE = "identities.subject"
+_PURPOSE = "identity"
+_GENERATION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One account of a person, without its name there. Times in ms since the epoch."""
+
+    id: str
+    tenant_id: str
+    integration_id: str
+    issuer: str
+    sub: str
+    created_at: int
+    unlinked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """An account as the provider names it: exact strings, compared byte by byte."""
+
+    integration_id: str
+    provider: str
+    issuer: str
+    subject: str
+
+
+def subject_index(tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity) -> bytes:
+    """32 bytes that stand for the account in this tenant, and for no other account."""
+    parts = (account.integration_id, account.issuer, account.subject)
+    return vault.index(tx, tenant_id, _PURPOSE, *(part.encode() for part in parts))
+
+
+def find_identity(tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity) -> Identity | None:
+    """The identity that this account is linked as, or None. Raises Misconfigured where its row was tampered with."""
+    row = tx.one(
+        """SELECT * FROM identities WHERE tenant_id = :tenant AND integration_id = :integration
+             AND subject_index = :index AND unlinked_at IS NULL""",
+        tenant=tenant_id,
+        integration=account.integration_id,
+        index=subject_index(tx, vault, tenant_id, account),
+    )
+    return None if row is None else _checked(tx, vault, row)
+
+
+def link_identity(tx: Transaction, vault: Vault, user: User, account: NewIdentity) -> Identity:
+    """Let the account stand for the person.
+
+    Raises:
+        UniqueViolation: it stands for somebody already.
+    """
+    key = vault.key(tx, user.owner)
+    row: dict[str, Any] = {
+        "id": new_id("idn"),
+        "tenant_id": user.tenant_id,
+        "integration_id": account.integration_id,
+        "issuer": account.issuer,
+        "sub": user.sub,
+        "subject_index": subject_index(tx, vault, user.tenant_id, account),
+        "created_at": tx.now(),
+        "unlinked_at": None,
+    }
+    sealed = key.seal(_address(row), account.subject.encode(), generation=_GENERATION)
+    tx.run(
+        """INSERT INTO identities (id, tenant_id, integration_id, issuer, sub, subject_index, subject,
+                                   created_at, unlinked_at, seal)
+           VALUES (:id, :tenant_id, :integration_id, :issuer, :sub, :subject_index, :subject,
+                   :created_at, :unlinked_at, :seal)""",
+        subject=sealed,
+        seal=_seal(tx, vault, row),
+        **row,
+    )
+    return _from_row(row)
+
+
+def identities_of(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> list[Identity]:
+    """The accounts by which the person is recognised now, oldest first."""
+    rows = tx.all(
+        """SELECT * FROM identities WHERE tenant_id = :tenant AND sub = :sub AND unlinked_at IS NULL
+           ORDER BY created_at, id""",
+        tenant=tenant_id,
+        sub=sub,
+    )
+    return [_checked(tx, vault, row) for row in rows]
+
+
+def subject_of(tx: Transaction, vault: Vault, identity: Identity) -> str:
+    """The account's name at its provider. Personal data: for the provider and the owner's export only.
+
+    Raises:
+        KeyDestroyed: the person was erased.
+    """
+    row = tx.one("SELECT * FROM identities WHERE id = :id", id=identity.id)
+    if row is None:
+        raise Misconfigured("identity_gone", "An identity vanished while it was in use.", detail=identity.id)
+    sealed = bytes(row["subject"])
+    key = vault.key(tx, Owner(identity.tenant_id, "user", identity.sub), epoch_of(sealed))
+    return key.open(_address(row), sealed, generation=_GENERATION).decode()
+
+
+def unlink(tx: Transaction, vault: Vault, identity: Identity) -> None:
+    """The account no longer stands for the person. Its connections are the caller's to end first."""
+    row = tx.one("SELECT * FROM identities WHERE id = :id AND unlinked_at IS NULL", id=identity.id)
+    if row is None:
+        return
+    now = tx.now()
+    tx.run(
+        "UPDATE identities SET unlinked_at = :now, seal = :seal WHERE id = :id",
+        now=now,
+        seal=_seal(tx, vault, {**row, "unlinked_at": now}),
+        id=identity.id,
+    )
+
+
+def _checked(tx: Transaction, vault: Vault, row: Row) -> Identity:
+    try:
+        _tenant_key(tx, vault, row).check_row(_TABLE, _sealed_fields(row), row["seal"])
+    except RowSealBroken as error:
+        raise Misconfigured(
+            "row_seal_broken",
+            "A stored row does not carry its seal and is not used. Ask the operator to look at the log.",
+            detail=f"identities {row['id']}",
+        ) from error
+    return _from_row(row)
+
+
+def _seal(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> bytes:
+    return _tenant_key(tx, vault, row).seal_row(_TABLE, _sealed_fields(row))
+
+
+def _tenant_key(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> DataKey:
+    return vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"]))
+
+
+def _sealed_fields(row: Mapping[str, Any]) -> list[Field]:
+    names = ("id", "tenant_id", "integration_id", "issuer", "sub", "subject_index", "created_at", "unlinked_at")
+    return [row[name] for name in names]
+
+
+def _address(row: Mapping[str, Any]) -> Address:
+    return Address(row["tenant_id"], "user", row["sub"], "", f"{_PLACE}:{row['id']}")
+
+
+def _from_row(row: Mapping[str, Any]) -> Identity:
+    return Identity(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        integration_id=row["integration_id"],
+        issuer=row["issuer"],
+        sub=row["sub"],
+        created_at=row["created_at"],
+        unlinked_at=row["unlinked_at"],
+    )
