@@ -349,6 +349,7 @@ cards = sa.Table(
     _int("updated_at"),
     _int("deleted_at", null=True),  # a tombstone: the next import does not bring it back
     _text("deleted_by", null=True),  # person | provider | policy
+    _int("seen_in", null=True),  # number of the import that last saw it
     sa.Index("ix_cards_user", "tenant_id", "sub"),
     sa.Index("uq_cards_external", "connection_id", "external_index", unique=True),
 )
