@@ -64,6 +64,15 @@ def of_identity(tx: Transaction, vault: Vault, identity_id: str) -> Connection |
     return None if row is None else read_row(tx, vault, row)
 
 
+def newest_of_identity(tx: Transaction, vault: Vault, identity_id: str) -> Connection | None:
+    """The newest connection of an identity, ended or not."""
+    row = tx.one(
+        "SELECT * FROM connections WHERE identity_id = :identity ORDER BY created_at DESC, id DESC LIMIT 1",
+        identity=identity_id,
+    )
+    return None if row is None else read_row(tx, vault, row)
+
+
 def sharing_grant(tx: Transaction, vault: Vault, connection: Connection) -> list[Connection]:
     """Other live connections of the same account at the same registration: they share the provider's grant."""
     rows = tx.all(

@@ -186,7 +186,8 @@ def _hand_out(gateway: Gateway, client: Client, wanted: Wanted, seen: _Read) -> 
             "client": client.id,
             "purpose": wanted.purpose.value,
             "clause": seen.decision.clause,
-            "policy": seen.decision.version,
+            "policy_version": seen.decision.version,
+            "expires_at": connection.expires_at,
         },
     )
     token = release(

@@ -44,9 +44,15 @@ def registration_of(gateway: Gateway, integration: Integration) -> Registration:
         redirect_uri=callback_url(gateway, integration.id),
         issuer=integration.issuer,
         scopes=integration.scopes,
-        settings={**gateway.settings.providers.get(integration.provider, {}), **integration.settings},
+        settings={**_operator_settings(gateway, integration.provider), **integration.settings},
         development=gateway.settings.server.mode == "development",
     )
+
+
+def _operator_settings(gateway: Gateway, provider: str) -> dict[str, str]:
+    """What the operator set for a provider as a whole, such as Facebook's Graph version."""
+    section = getattr(gateway.settings.providers, provider, None)
+    return {} if section is None else {name: str(value) for name, value in section.model_dump().items()}
 
 
 def callback_url(gateway: Gateway, integration_id: str) -> str:

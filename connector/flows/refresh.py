@@ -69,25 +69,22 @@ def refresh_now(gateway: Gateway, connection: Connection) -> None:
         raise _still_under_way() from error
 
 
-def due(gateway: Gateway) -> bool:
-    """One round of background refreshes. True where there was something to do."""
+def due(gateway: Gateway) -> int:
+    """One round of background refreshes; how many were done."""
     with gateway.store.read() as tx:
         ids = connections.due_refreshes(tx, limit=BATCH)
     return _each_in_background(gateway, _spread(ids), frozenset())
 
 
-def recover(gateway: Gateway, dead_owners: frozenset[str]) -> bool:
-    """Take over refreshes whose owner died or overran. Must run more often than any provider's grace is long."""
+def recover(gateway: Gateway, dead_owners: frozenset[str]) -> int:
+    """Take over refreshes whose owner died or overran; how many. To be run more often than any grace is long."""
     with gateway.store.read() as tx:
         ids = connections.abandoned_claims(tx, dead_owners=dead_owners, limit=BATCH)
     return _each_in_background(gateway, ids, dead_owners)
 
 
-def _each_in_background(gateway: Gateway, ids: list[str], dead_owners: frozenset[str]) -> bool:
-    worked = False
-    for connection_id in ids:
-        worked = _in_background(gateway, connection_id, dead_owners) or worked
-    return worked
+def _each_in_background(gateway: Gateway, ids: list[str], dead_owners: frozenset[str]) -> int:
+    return sum(_in_background(gateway, connection_id, dead_owners) for connection_id in ids)
 
 
 def _in_background(gateway: Gateway, connection_id: str, dead_owners: frozenset[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -18,6 +17,7 @@ from connector.http.operations import FLAG, INTEGER, TEXT, WORDS, a_page_of, an_
 from connector.http.pagination import PARAMETERS, page, wanted
 from connector.http.request import json_body, query
 from connector.model.errors import BadInput, NotFound
+from connector.model.instants import iso
 from connector.model.states import ConnectionState
 from connector.model.tags import Purpose, UnknownWord
 
@@ -183,11 +183,6 @@ def shown(connection: Connection, asked_scopes: Mapping[str, tuple[str, ...]]) -
         "revoked_at": iso(connection.revoked_at),
     }
     return document | {name: value for name, value in optional.items() if value is not None}
-
-
-def iso(at: int | None) -> str | None:
-    """A time as RFC 3339 text in UTC, to the second."""
-    return None if at is None else datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _asked_scopes(found: list[Connection]) -> dict[str, tuple[str, ...]]:
