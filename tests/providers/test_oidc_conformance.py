@@ -199,7 +199,7 @@ def test_oidcc_client_test_userinfo_bearer_header(sign_in, adapter, registration
     assert headers["authorization"].startswith("Bearer ")
 
 
-# ---- comprehensive, refresh, FAPI 2.0 ----------------------------------------------------------------------------------
+# ---- comprehensive, refresh, FAPI 2.0 -------------------------------------------------------------------------------
 
 
 def test_oidcc_client_test_invalid_sig_hs256(sign_in, op) -> None:
