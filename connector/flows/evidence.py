@@ -1,7 +1,7 @@
 """Evidence for the person: receipts whose every claim is committed to in the ledger.
 
 A receipt about a revocation has versions: the first says what was ended and when, the last what the provider answered
-and which keys are gone. Bodies lie sealed under the person's key, except after deletion, when they hold nothing personal.
+and which keys are gone. Bodies lie sealed under the person's key; the one that outlives it holds nothing personal.
 """
 
 from __future__ import annotations

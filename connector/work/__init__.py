@@ -10,6 +10,7 @@ from connector.work.heart import Heart, Held
 from connector.work.leases import TABLES, Claimed, claim, give_back, heartbeat, release_dead, retry, settle
 from connector.work.liveness import FileLiveness, Liveness, SessionLiveness, open_liveness
 from connector.work.loop import Step, run_loop
+from connector.work.presence import Presence
 from connector.work.processes import Process, dead_owners, forget, known, register, seen
 from connector.work.wakeup import NoWakeup, ProcessWakeup, RedisWakeup, Wakeup
 
@@ -21,6 +22,7 @@ __all__ = [
     "Held",
     "Liveness",
     "NoWakeup",
+    "Presence",
     "Process",
     "ProcessWakeup",
     "RedisWakeup",
