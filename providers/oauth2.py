@@ -9,59 +9,63 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeVar
 
 from providers.capabilities import Ask, Callback, Grant, Registration, Revoked
-from providers.errors import Kind, ProviderError
+from providers.errors import ProviderError
 from providers.exchange import Exchange, NetworkFailure, Request, Response, post_form
+from providers.oauth2_failures import (
+    MAX_RETRY_S,
+    MIN_RETRY_S,
+    Reader,
+    authorization_failure,
+    error_code,
+    resource_failure,
+    retry_after_s,
+    token_failure,
+    unusable,
+)
 from providers.secret import Secret
+
+__all__ = [
+    "MAX_LIFETIME_S",
+    "MAX_RETRY_S",
+    "MAX_TOKEN",
+    "MIN_RETRY_S",
+    "ClientAuthentication",
+    "Reader",
+    "TokenAnswer",
+    "at_once",
+    "authorization_failure",
+    "authorization_params",
+    "check_iss",
+    "client_request",
+    "code_challenge",
+    "code_fields",
+    "error_code",
+    "lifetime_s",
+    "read",
+    "refresh_fields",
+    "request_tokens",
+    "resource_failure",
+    "retry_after_s",
+    "revoke_token",
+    "scopes_of",
+    "send_once",
+    "token_answer",
+    "token_failure",
+    "token_text",
+]
 
 T = TypeVar("T")
 ClientAuthentication = Literal["client_secret_basic", "client_secret_post"]
-Reader = Callable[[Response], dict[str, Any]]
 
 MAX_TOKEN = 16 * 1024  # characters; no provider comes near, a hostile one does
 MAX_LIFETIME_S = 25 * 366 * 86_400  # the longest lifetime seen in the field is 20 years
-MIN_RETRY_S = 1
-MAX_RETRY_S = 24 * 3600
 
 _TOKEN_TEXT = re.compile(r"[\x20-\x7e]+")  # VSCHAR, RFC 6749 appendix A
-_HTTP_OK = range(200, 300)
-_HTTP_REDIRECT = range(300, 400)
-_HTTP_CLIENT = range(400, 500)
-_HTTP_TIMEOUT = 408
-_HTTP_TOO_MANY = 429
-
-_REJECTED = "The grant has ended at the provider. The person has to connect again."
-_MISCONFIGURED = "The provider refuses this registration. Compare client id, secret, redirect URI and scopes with it."
-_TRY_LATER = "The provider cannot answer now. Try again later."
-_DENIED = "Access was not granted at the provider."
-
-_ERRORS: Mapping[str, tuple[Kind, str]] = {
-    "invalid_grant": ("rejected", _REJECTED),
-    "invalid_token": ("rejected", _REJECTED),
-    "interaction_required": ("rejected", _REJECTED),
-    "login_required": ("rejected", _REJECTED),
-    "consent_required": ("rejected", _REJECTED),
-    "account_selection_required": ("rejected", _REJECTED),
-    "invalid_client": ("misconfigured", _MISCONFIGURED),
-    "unauthorized_client": ("misconfigured", _MISCONFIGURED),
-    "invalid_scope": ("misconfigured", _MISCONFIGURED),
-    "invalid_request": ("misconfigured", _MISCONFIGURED),
-    "invalid_target": ("misconfigured", _MISCONFIGURED),
-    "unsupported_grant_type": ("misconfigured", _MISCONFIGURED),
-    "unsupported_response_type": ("misconfigured", _MISCONFIGURED),
-    "unsupported_token_type": ("misconfigured", _MISCONFIGURED),
-    "temporarily_unavailable": ("try_later", _TRY_LATER),
-    "server_error": ("try_later", _TRY_LATER),
-    "slow_down": ("try_later", _TRY_LATER),
-    "access_denied": ("denied", _DENIED),
-}
-_AT_THE_DOOR = frozenset({"interaction_required", "login_required", "consent_required", "account_selection_required"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,9 @@ def revoke_token(
     if failure.code in {"invalid_grant", "invalid_token"}:
         return Revoked("already_gone")
     if failure.kind == "ambiguous":
-        raise ProviderError("try_later", failure.code, _TRY_LATER, retry_after_s=failure.retry_after_s)
+        raise ProviderError(
+            "try_later", failure.code, "The provider did not confirm.", retry_after_s=failure.retry_after_s
+        )
     raise failure
 
 
@@ -266,14 +272,14 @@ def token_answer(
     try:
         answer = reader(response)
     except ProviderError as error:
-        raise _unusable(error.code) from None
+        raise unusable(error.code) from None
     if answer.get("error"):
         raise token_failure(response, now=now, reader=reader)
     if not isinstance(answer.get("token_type"), str) or answer["token_type"].lower() != "bearer":
-        raise _unusable("token_type_unsupported")
+        raise unusable("token_type_unsupported")
     access = token_text(answer.get("access_token"))
     if access is None:
-        raise _unusable("access_token_missing")
+        raise unusable("access_token_missing")
     return TokenAnswer(
         access_token=access,
         refresh_token=_optional_token(answer, "refresh_token"),
@@ -314,119 +320,11 @@ def scopes_of(value: Any, separators: str = " ") -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
-def retry_after_s(response: Response, *, now: int | None = None) -> int | None:
-    """Retry-After in seconds, from seconds or a date, within 1 s … 24 h (RFC 9110 section 10.2.3).
-
-    A date is measured from the answer's own Date, so that clocks need not agree; else from `now` (ms).
-    """
-    text = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,18}", text):
-        return max(MIN_RETRY_S, min(int(text), MAX_RETRY_S))
-    until = _http_date(text)
-    start = _http_date(response.headers.get("date", ""))
-    if start is None and now is not None:
-        start = now / 1000
-    if until is None or start is None:
-        return None
-    return int(max(MIN_RETRY_S, min(until - start, MAX_RETRY_S)))
-
-
-# ---- sorting ---------------------------------------------------------------------------------------------------------
-
-
-def token_failure(response: Response, *, now: int | None = None, reader: Reader = Response.json) -> ProviderError:
-    """How a failed answer of the token, PAR or revocation endpoint is sorted. Never repeats the provider's own text."""
-    code = error_code(response, reader)
-    wait = retry_after_s(response, now=now)
-    status = response.status
-    if status in _HTTP_REDIRECT:
-        return ProviderError(
-            "misconfigured", "redirected", "The provider redirects where it should answer. Mend the endpoint's address."
-        )
-    if status == _HTTP_TOO_MANY:
-        return ProviderError("try_later", "too_many_requests", _TRY_LATER, retry_after_s=wait)
-    if status in _HTTP_OK or (status in _HTTP_CLIENT and status != _HTTP_TIMEOUT):
-        return _by_code(code, status, wait)
-    if code is not None:  # the provider itself speaks, so it is known that it did not act
-        return ProviderError("try_later", "server_error", _TRY_LATER, retry_after_s=wait)
-    return ProviderError(
-        "ambiguous", "proxy_error", "Something before the provider failed. Whether it acted is not known."
-    )
-
-
-def resource_failure(response: Response, *, now: int | None = None) -> ProviderError:
-    """How a failed answer of a resource (profile, contacts, a write) is sorted (RFC 6750 section 3.1)."""
-    wait = retry_after_s(response, now=now)
-    status = response.status
-    if status in _HTTP_REDIRECT:
-        return ProviderError(
-            "misconfigured", "redirected", "The provider redirects where it should answer. Mend the endpoint's address."
-        )
-    sorted_by_status: Mapping[int, tuple[Kind, str, str]] = {
-        401: ("rejected", "invalid_token", "The provider does not take this token any more."),
-        403: ("insufficient_scope", "insufficient_scope", "The grant does not reach this far. Ask for a wider one."),
-        408: ("try_later", "no_answer", _TRY_LATER),
-        409: ("conflict", "conflict", "The provider has a newer state."),
-        412: ("conflict", "precondition_failed", "The provider has a newer state."),
-        429: ("try_later", "too_many_requests", _TRY_LATER),
-    }
-    if status in sorted_by_status:
-        kind, code, hint = sorted_by_status[status]
-        return ProviderError(kind, code, hint, retry_after_s=wait if kind == "try_later" else None)
-    if status in _HTTP_OK or status in _HTTP_CLIENT:
-        return ProviderError("garbage", f"status_{status}", "The provider's answer cannot be used.")
-    return ProviderError("try_later", "server_error", _TRY_LATER, retry_after_s=wait)
-
-
-def authorization_failure(error: str) -> ProviderError:
-    """How the `error` of an authorization response is sorted (RFC 6749 section 4.1.2.1, OpenID Connect 3.1.2.6)."""
-    if error in _AT_THE_DOOR:
-        return ProviderError("denied", error, _DENIED)
-    if error not in _ERRORS:
-        return ProviderError("garbage", "unknown_error", "The provider gave a reason that nobody knows. Start again.")
-    kind, hint = _ERRORS[error]
-    return ProviderError(kind, error, hint)
-
-
-def error_code(response: Response, reader: Reader = Response.json) -> str | None:
-    """The `error` of an answer where it has one that is text; else None."""
-    try:
-        code = reader(response).get("error")
-    except ProviderError:
-        return None
-    return code if isinstance(code, str) and code else None
-
-
-def _by_code(code: str | None, status: int, wait: int | None) -> ProviderError:
-    if code is not None and code in _ERRORS:
-        kind, hint = _ERRORS[code]
-        return ProviderError(kind, code, hint, retry_after_s=wait if kind == "try_later" else None)
-    if status in _HTTP_OK:
-        return _unusable("unknown_error")
-    return ProviderError(
-        "garbage", "unknown_error" if code else f"status_{status}", "The provider refused without a known reason."
-    )
-
-
-def _unusable(code: str) -> ProviderError:
-    return ProviderError("ambiguous", code, "The provider answered, but with nothing that can be used.")
-
-
 def _optional_token(answer: Mapping[str, Any], name: str) -> Secret | None:
     value = answer.get(name)
     if value is None or value == "":
         return None
     token = token_text(value)
     if token is None:
-        raise _unusable(f"{name}_unusable")
+        raise unusable(f"{name}_unusable")
     return token
-
-
-def _http_date(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        moment: datetime = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
