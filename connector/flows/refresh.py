@@ -193,7 +193,7 @@ def _send(gateway: Gateway, whole: Integrated, grant: Grant, sent_at: int) -> Gr
     if not isinstance(adapter, Refreshes):
         raise ProviderError("unsupported", "no_refresh", f"{whole.entry.title} does not refresh tokens.")
     return gateway.egress.drive(
-        adapter.refresh(whole.registration, grant, now=sent_at), provider=whole.entry.name, deadline_s=DEADLINE_S
+        adapter.refresh(whole.registration, grant, now=sent_at), provider=whole.integration.id, deadline_s=DEADLINE_S
     )
 
 

@@ -229,7 +229,7 @@ def _send(gateway: Gateway, whole: Integrated, grant: Grant) -> None:
         raise ProviderError("unsupported", "no_revocation", f"{whole.entry.title} has no way to revoke.")
     try:
         gateway.egress.drive(
-            adapter.revoke(whole.registration, grant), provider=whole.entry.name, deadline_s=DEADLINE_S
+            adapter.revoke(whole.registration, grant), provider=whole.integration.id, deadline_s=DEADLINE_S
         )
     except ProviderError as problem:
         if problem.kind != "rejected":
