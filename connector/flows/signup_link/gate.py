@@ -1,0 +1,49 @@
+"""The under-13 gate: nobody under 13 registers, and nothing about them is taken."""
+
+from __future__ import annotations
+
+from connector import people
+from connector.flows.signup_link.age import age_by_provider
+from connector.flows.signup_link.arrival import Landing
+from connector.flows.signup_link.problems import GrantRefused
+from connector.model.tags import Account as AccountState
+from connector.model.tags import Age, Category, Choice, Link, Notice, Source, Standing, Tags, Use
+from connector.people import User
+
+
+def check(landing: Landing, user: User | None) -> Age | GrantRefused:
+    """How old the person is, for the policy; or the refusal. What the provider knows outweighs what was stated."""
+    if user is not None and user.account is not AccountState.OPEN:
+        return GrantRefused("user_deleted", "This user's account was deleted.")
+    age = _age(landing, user)
+    if age is None:
+        return GrantRefused("age_unknown", "The person did not say whether they are 13 or older. Start again.")
+    decision = landing.gateway.policy.decide(
+        Use.of("collect", "us", "account"),
+        Tags(Category.PROFILE, Source.IMPORTED, age=age),
+        Standing(AccountState.OPEN, Link.NONE, Choice.GIVEN, Notice.CLEAR),
+        landing.tx.now(),
+    )
+    if decision.allowed:
+        return age
+    if age is not Age.CHILD:
+        return GrantRefused("refused", decision.explanation, clause=decision.clause, detail=decision.rule_id)
+    if user is not None and user.age is not Age.CHILD:
+        people.set_age(landing.tx, user, Age.CHILD)  # from here on every decision about them refuses
+    return GrantRefused(
+        "under_age", "People under 13 cannot register.", clause=decision.clause, detail=decision.rule_id
+    )
+
+
+def _age(landing: Landing, user: User | None) -> Age | None:
+    arrival, tx = landing.arrival, landing.tx
+    if user is not None and user.age is not Age.OK:
+        return user.age  # a parent's consent, or what was learned, stands
+    said = age_by_provider(arrival.account, tx.now())
+    if said is not None:
+        return said
+    if people.is_refused(tx, landing.gateway.vault, arrival.client.tenant_id, arrival.named):
+        return Age.CHILD
+    if user is not None:
+        return user.age
+    return Age.OK if arrival.authorization.progress.age_stated else None
