@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector import connections, tokens
+from connector import connections, people, tokens
 from connector.connections import Connection
 from connector.flows import refresh
 from connector.flows.fresh_token import needs_reauth, refuse_ended
@@ -63,10 +63,11 @@ def _read(gateway: Gateway, tenant_id: str, connection_id: str) -> ProviderGrant
             raise NotFound("connection", code="unknown_connection")
         connection = connections.checked(held.row, tokens.seal_key(tx, gateway.vault, held))
         refuse_ended(connection, tx.now())
+        account = people.account_claims(tx, gateway.vault, connection.identity_id)
         key = tokens.token_key(tx, gateway.vault, held)
         return ProviderGrant(
             connection=connection,
-            grant=tokens.opened_grant(key, held, connection.granted_scopes),
+            grant=tokens.opened_grant(key, held, connection.granted_scopes, account),
             whole=integrated(gateway, tx, tenant_id, connection.integration_id),
             account=held.row["account"],
             age=held.row["age"],

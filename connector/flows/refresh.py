@@ -10,11 +10,12 @@ nothing over somebody else's.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
-from connector import connections, tokens
+from connector import connections, people, tokens
 from connector.connections import Claim, Connection, Landed, LostClaim
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
@@ -48,6 +49,7 @@ class _Job:
     whole: Integrated
     held: Held
     key: DataKey
+    account: Mapping[str, str]
 
     @property
     def connection(self) -> Connection:
@@ -161,7 +163,7 @@ def _carry_out(gateway: Gateway, claim: Claim) -> None:
         _give_back(gateway, job, next_attempt_at=wait_until, outcome="ambiguous")
         raise _provider_down(None)
     sent_at = gateway.clock.now()
-    grant = tokens.opened_grant(job.key, job.held, job.connection.granted_scopes)
+    grant = tokens.opened_grant(job.key, job.held, job.connection.granted_scopes, job.account)
     try:
         fresh = _send(gateway, job.whole, grant, sent_at)
     except ProviderError as problem:
@@ -185,7 +187,9 @@ def _prepared(gateway: Gateway, claim: Claim) -> _Job:
         if held is None:
             raise LostClaim(claim.connection.id)
         whole = integrated(gateway, tx, claim.connection.tenant_id, claim.connection.integration_id)
-        return _Job(claim, whole, held, tokens.token_key(tx, gateway.vault, held))
+        key = tokens.token_key(tx, gateway.vault, held)
+        account = people.account_claims(tx, gateway.vault, claim.connection.identity_id)
+        return _Job(claim, whole, held, key, account)
 
 
 def _send(gateway: Gateway, whole: Integrated, grant: Grant, sent_at: int) -> Grant:

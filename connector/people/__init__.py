@@ -7,6 +7,7 @@ subject, never by e-mail; it outlives its connections and ends on unlinking or e
 from connector.people.identities import (
     Identity,
     NewIdentity,
+    account_claims,
     find_identity,
     identities_of,
     link_identity,
@@ -20,6 +21,7 @@ __all__ = [
     "Identity",
     "NewIdentity",
     "User",
+    "account_claims",
     "create_user",
     "find_identity",
     "find_user",

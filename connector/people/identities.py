@@ -105,6 +105,20 @@ def identities_of(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> li
     return [_checked(tx, vault, row) for row in rows]
 
 
+def account_claims(tx: Transaction, vault: Vault, identity_id: str) -> dict[str, str]:
+    """`iss` and `sub` of an account, by which an adapter sees that a later answer is still about it.
+
+    Raises:
+        Misconfigured: no such identity, or its row was tampered with.
+        KeyDestroyed: the person was erased.
+    """
+    row = tx.one("SELECT * FROM identities WHERE id = :id", id=identity_id)
+    if row is None:
+        raise Misconfigured("identity_gone", "An identity vanished while it was in use.", detail=identity_id)
+    identity = _checked(tx, vault, row)
+    return {"iss": identity.issuer, "sub": subject_of(tx, vault, identity)}
+
+
 def subject_of(tx: Transaction, vault: Vault, identity: Identity) -> str:
     """The account's name at its provider. Personal data: for the provider and the owner's export only.
 

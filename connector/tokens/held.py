@@ -62,14 +62,18 @@ def opened_access(key: DataKey, found: Held) -> Secret:
     return _open(key, found, ACCESS, "token_access")
 
 
-def opened_grant(key: DataKey, found: Held, scopes: tuple[str, ...]) -> Grant:
-    """Both tokens, for whoever talks to the provider (refresh, import, push, revoke)."""
+def opened_grant(key: DataKey, found: Held, scopes: tuple[str, ...], account: Mapping[str, str] | None = None) -> Grant:
+    """Both tokens, for whoever talks to the provider (refresh, import, push, revoke).
+
+    `account`: `iss` and `sub` of whose they are, for adapters that compare.
+    """
     refresh = None if found.row["token_refresh"] is None else _open(key, found, REFRESH, "token_refresh")
     return Grant(
         access_token=_open(key, found, ACCESS, "token_access"),
         refresh_token=refresh,
         token_type=found.row["token_type"],
         scopes=scopes,
+        id_claims=account or {},
     )
 
 
