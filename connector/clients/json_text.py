@@ -13,6 +13,7 @@ def strict_object(text: str | bytes) -> dict[str, Any]:
         ValueError: it is no JSON object, or one that could be read in two ways.
     """
     try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text  # the parser would guess, UTF-16 included
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:

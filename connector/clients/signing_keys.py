@@ -22,7 +22,7 @@ from vault import Address, DataKey, Vault, VaultError
 
 Purpose = Literal["id_token", "ledger", "receipt"]
 
-ALGORITHMS: Mapping[Purpose, str] = {"id_token": "RS256", "ledger": "Ed25519", "receipt": "Ed25519"}
+ALGORITHMS: Mapping[Purpose, str] = {"id_token": "RS256", "ledger": "EdDSA", "receipt": "EdDSA"}
 RSA_BITS = 3072
 KEPT_AFTER_RETIREMENT_S = 24 * 3600  # longer than any ID token lives, and than verifiers keep a key set
 _SELECT = "SELECT kid, purpose, algorithm, private_key, key_epoch, created_at, retired_at FROM signing_keys"

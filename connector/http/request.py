@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Request, request
-from werkzeug.datastructures import MultiDict
 
 from connector.clients.json_text import strict_object
 from connector.model.errors import BadInput
@@ -46,9 +46,9 @@ def form() -> dict[str, str]:
     """
     if request.mimetype != FORM:
         raise UnsupportedMediaType(FORM)
-    if request.args:
+    if request.query_string:
         raise BadInput("invalid_request", "Send parameters in the body; the URL is no place for them.")
-    return _single(request.form)
+    return _single(request.get_data(cache=True))
 
 
 def query(known: Collection[str] | None = None) -> dict[str, str]:
@@ -57,7 +57,7 @@ def query(known: Collection[str] | None = None) -> dict[str, str]:
     Raises:
         BadInput: a name repeats, is unknown, or a value is unreadable or too long.
     """
-    found = _single(request.args)
+    found = _single(request.query_string)
     strangers = sorted(found.keys() - set(known)) if known is not None else []
     if strangers:
         raise BadInput("unknown_parameter", f"Unknown query parameter; this address takes: {', '.join(known or ())}.")
@@ -83,14 +83,15 @@ def json_body(*, media_type: str = JSON, required: bool = True) -> dict[str, Any
         raise BadInput("bad_json", f"The body cannot be taken: {reason}.") from None
 
 
-def _single(values: MultiDict[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, listed in values.lists():
-        if len(listed) > 1:
-            raise BadInput("invalid_request", "A parameter is repeated; send each one once.")
-        value = listed[0]
-        if len(value) > MAX_VALUE or "\0" in value or "�" in value:
-            raise BadInput("invalid_request", "A parameter is too long or not UTF-8 text.")
-        if value:
-            found[name] = value
-    return found
+def _single(raw: bytes) -> dict[str, str]:
+    """One value per name. Read here and strictly: bytes that are no UTF-8 must not turn into other text."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+    except ValueError:
+        raise BadInput("invalid_request", "The parameters are too many, or not UTF-8 text.") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadInput("invalid_request", "A parameter is repeated; send each one once.")
+    if any(len(value) > MAX_VALUE or "\0" in value for value in found.values()):
+        raise BadInput("invalid_request", "A parameter is too long, or holds what is no text.")
+    return {name: value for name, value in found.items() if value}
