@@ -14,6 +14,7 @@ from providers.capabilities import Ask, Callback, Grant, Registration, Revoked
 from providers.errors import ProviderError
 from providers.exchange import Exchange, Response, post_form, with_params
 from providers.facebook.graph import (
+    ISSUER,
     app_token,
     delete_edge,
     dialog_url,
@@ -26,7 +27,7 @@ from providers.facebook.graph import (
 from providers.oauth2 import TokenAnswer, authorization_params, code_fields, send_once, token_answer
 from providers.secret import Secret
 
-USER_ID = "user_id"  # kept in Grant.id_claims: what debug_token said, to be compared with the account call
+USER_ID = "sub"  # as everywhere in Grant.id_claims; here from debug_token, to be compared with the account call
 
 _LATER = ("try_later", "ambiguous")
 
@@ -215,5 +216,5 @@ def _grant(answer: TokenAnswer, seen: Inspection, declined: tuple[str, ...], now
         scopes=seen.scopes,
         declined=declined,
         reauth_in_s=seen.left_s(seen.data_access_expires_at, now),
-        id_claims={USER_ID: seen.user_id},
+        id_claims={"iss": ISSUER, USER_ID: seen.user_id},
     )
