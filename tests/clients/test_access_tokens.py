@@ -111,7 +111,7 @@ def test_tokens_end_with_their_authorization_and_with_their_person(house: House)
 
 
 @pytest.mark.parametrize(
-    "token", ["", "gwat_", "x" * 5000, "gwat_" + "x" * 5000, "gwat_ü", "gwat_\0", new_secret("gwat_")]
+    "token", ["", "gwat_", "x" * 5000, "gwat_" + "x" * 5000, "gwat_ü", "gwat_\0", "gwat_" + "A" * 43]
 )
 def test_what_is_no_token_of_ours_is_refused(house: House, token: str) -> None:
     assert refused(house, token)
