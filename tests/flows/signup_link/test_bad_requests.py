@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.clients import add_client
+from connector.clients import NewIntegration, add_client, add_integration
 from tests.clock import ManualClock
 from tests.gateways import APP_CALLBACK, basic, web_client
 from tests.signing_up import NOTHING_MADE, Town, answer_of, fresh_start
@@ -183,8 +183,6 @@ def test_a_person_who_refuses_at_the_provider_goes_back_to_the_app(town: Town) -
 
 
 def test_the_person_chooses_where_the_request_leaves_it_open(town: Town) -> None:
-    from connector.clients import NewIntegration, add_integration
-
     old = town.house.integration
     with town.gateway.store.transaction() as tx:
         new = NewIntegration(
