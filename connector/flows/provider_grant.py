@@ -67,7 +67,7 @@ def _read(gateway: Gateway, tenant_id: str, connection_id: str) -> ProviderGrant
         key = tokens.token_key(tx, gateway.vault, held)
         return ProviderGrant(
             connection=connection,
-            grant=tokens.opened_grant(key, held, connection.granted_scopes, account),
+            grant=tokens.opened_grant(key, held, connection.granted_scopes, account, now=tx.now()),
             whole=integrated(gateway, tx, tenant_id, connection.integration_id),
             account=held.row["account"],
             age=held.row["age"],

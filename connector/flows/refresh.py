@@ -163,7 +163,7 @@ def _carry_out(gateway: Gateway, claim: Claim) -> None:
         _give_back(gateway, job, next_attempt_at=wait_until, outcome="ambiguous")
         raise _provider_down(None)
     sent_at = gateway.clock.now()
-    grant = tokens.opened_grant(job.key, job.held, job.connection.granted_scopes, job.account)
+    grant = tokens.opened_grant(job.key, job.held, job.connection.granted_scopes, job.account, now=sent_at)
     try:
         fresh = _send(gateway, job.whole, grant, sent_at)
     except ProviderError as problem:

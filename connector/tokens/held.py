@@ -62,16 +62,26 @@ def opened_access(key: DataKey, found: Held) -> Secret:
     return _open(key, found, ACCESS, "token_access")
 
 
-def opened_grant(key: DataKey, found: Held, scopes: tuple[str, ...], account: Mapping[str, str] | None = None) -> Grant:
+def opened_grant(
+    key: DataKey,
+    found: Held,
+    scopes: tuple[str, ...],
+    account: Mapping[str, str] | None = None,
+    *,
+    now: int | None = None,
+) -> Grant:
     """Both tokens, for whoever talks to the provider (refresh, import, push, revoke).
 
-    `account`: `iss` and `sub` of whose they are, for adapters that compare.
+    `account`: `iss` and `sub` of whose they are, for adapters that compare. `now` (ms): to say how long the access
+    token still lives, for adapters that must not send one that is over.
     """
+    expires_at = found.row["expires_at"]
     refresh = None if found.row["token_refresh"] is None else _open(key, found, REFRESH, "token_refresh")
     return Grant(
         access_token=_open(key, found, ACCESS, "token_access"),
         refresh_token=refresh,
         token_type=found.row["token_type"],
+        expires_in_s=None if now is None or expires_at is None else max(0, (expires_at - now) // 1000),
         scopes=scopes,
         id_claims=account or {},
     )
