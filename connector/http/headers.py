@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from flask import Flask, Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HSTS = "max-age=31536000; includeSubDomains"
 _ALWAYS = {
@@ -32,11 +38,24 @@ def install(app: Flask, *, production: bool) -> None:
 
     @app.after_request
     def add(answer: Response) -> Response:
-        headers = answer.headers
-        for name, value in _ALWAYS.items():
-            headers[name] = value
-        headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("Content-Security-Policy", _POLICY)
-        if production:
-            headers["Strict-Transport-Security"] = HSTS
+        answer.headers.setdefault("Cache-Control", "no-store")
+        answer.headers.setdefault("Content-Security-Policy", _POLICY)
         return answer
+
+    fixed = [*_ALWAYS.items(), *([("Strict-Transport-Security", HSTS)] if production else [])]
+    outer: Any = _Fixed(app.wsgi_app, fixed)
+    app.wsgi_app = outer  # type: ignore[method-assign]  # Flask's own documented place for WSGI layers
+
+
+class _Fixed:
+    """WSGI: headers that are the same on every answer, added below Flask, which would check each one each time."""
+
+    def __init__(self, app: WSGIApplication, fixed: list[tuple[str, str]]) -> None:
+        self._app = app
+        self._fixed = fixed
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, headers + self._fixed, exc_info)
+
+        return self._app(environ, start)
