@@ -14,10 +14,10 @@ from connector.clients import (
     integration_with_id,
     integrations,
     integrations_of,
-    registration_of,
     remove_integration,
     set_integration_secret,
 )
+from connector.flows.integrations import registration_of
 from connector.model.errors import BadInput, Conflict, Misconfigured, NotFound
 from providers.secret import Secret
 from tests.gateways import House
@@ -184,8 +184,7 @@ def test_a_removed_integration_is_gone_and_its_secret_overwritten(house: House) 
 
 
 def test_each_integration_has_a_callback_of_its_own(house: House) -> None:
-    settings = house.gateway.settings
-    one, two = registration_of(add(house), settings), registration_of(house.integration, settings)
+    one, two = registration_of(house.gateway, add(house)), registration_of(house.gateway, house.integration)
     assert one.redirect_uri != two.redirect_uri
     assert two.redirect_uri == f"http://127.0.0.1:8080/callback/{house.integration.id}"
     assert two.development
@@ -193,6 +192,6 @@ def test_each_integration_has_a_callback_of_its_own(house: House) -> None:
 
 def test_the_operators_settings_for_a_provider_reach_its_adapter(house: House) -> None:
     facebook = add(house, provider="facebook", issuer="")
-    assert registration_of(facebook, house.gateway.settings).settings == {"graph_version": "v25.0"}
+    assert registration_of(house.gateway, facebook).settings == {"graph_version": "v25.0"}
     pinned = add(house, provider="facebook", issuer="", name="pinned", settings={"graph_version": "v24.0"})
-    assert registration_of(pinned, house.gateway.settings).settings == {"graph_version": "v24.0"}
+    assert registration_of(house.gateway, pinned).settings == {"graph_version": "v24.0"}
