@@ -34,6 +34,7 @@ from connector.clients.integrations import (
     find_integration,
     integration_with_id,
     integrations_of,
+    registration_of,
     remove_integration,
     set_integration_secret,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "issue_access_token",
     "keep_answer",
     "published_keys",
+    "registration_of",
     "remove_client",
     "remove_integration",
     "revoke_access_token",

@@ -12,7 +12,9 @@ from connector.clients.integration_rules import NewIntegration, checked
 from connector.clients.tenant_key import altered, intact, owner_of, tenant_key
 from connector.model.errors import BadInput, Conflict, NotFound
 from connector.model.ids import new_id
+from connector.settings import Settings
 from connector.storage import Row, Transaction
+from providers.capabilities import Registration
 from providers.secret import Secret
 from vault import Address, DataKey, Field, Vault
 
@@ -158,6 +160,21 @@ def remove_integration(tx: Transaction, vault: Vault, tenant_id: str, id_or_name
         "name": f"{row['name']} ({row['id']})",
     }
     _update(tx, tenant_key(tx, vault, tenant_id), values)
+
+
+def registration_of(integration: Integration, settings: Settings) -> Registration:
+    """What the provider's adapter may know of it. The redirect URI is unique to the integration."""
+    own = getattr(settings.providers, integration.provider, None)
+    shipped = {} if own is None else {name: str(value) for name, value in own.model_dump().items()}
+    return Registration(
+        client_id=integration.client_id,
+        client_secret=integration.client_secret,
+        redirect_uri=f"{settings.server.public_url}/callback/{integration.id}",
+        issuer=integration.issuer,
+        scopes=integration.scopes,
+        settings=shipped | dict(integration.settings),
+        development=settings.is_development,
+    )
 
 
 def _opened(tx: Transaction, vault: Vault, row: Row | None) -> Integration:

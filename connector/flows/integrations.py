@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connector import clients
 from connector.clients import Integration, find_integration
 from connector.flows.gateway import Gateway
 from connector.model.errors import NotFound
@@ -38,21 +39,7 @@ def integrated(gateway: Gateway, tx: Transaction, tenant_id: str, integration_id
 
 def registration_of(gateway: Gateway, integration: Integration) -> Registration:
     """The tenant's own registration at the provider, with the callback URL that is unique to it."""
-    return Registration(
-        client_id=integration.client_id,
-        client_secret=integration.client_secret,
-        redirect_uri=callback_url(gateway, integration.id),
-        issuer=integration.issuer,
-        scopes=integration.scopes,
-        settings={**_operator_settings(gateway, integration.provider), **integration.settings},
-        development=gateway.settings.server.mode == "development",
-    )
-
-
-def _operator_settings(gateway: Gateway, provider: str) -> dict[str, str]:
-    """What the operator set for a provider as a whole, such as Facebook's Graph version."""
-    section = getattr(gateway.settings.providers, provider, None)
-    return {} if section is None else {name: str(value) for name, value in section.model_dump().items()}
+    return clients.registration_of(integration, gateway.settings)
 
 
 def callback_url(gateway: Gateway, integration_id: str) -> str:
