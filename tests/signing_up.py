@@ -20,7 +20,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
-from connector.clients import Client
+from connector.clients import Client, Integration, NewIntegration, add_integration
 from connector.egress import Observer
 from connector.http import create_app
 from connector.storage import Store
@@ -259,6 +259,23 @@ def make_town(tmp_path: Path, store: Store, clock: ManualClock, *, config: Confi
     config.now = clock.now
     issuer = f"http://127.0.0.1:{next(_PORTS)}"  # one of its own: adapters remember the keys of an issuer
     return Town(make_house(tmp_path, store, clock, rehearsal_url=issuer, **more), rehearsal_app(config))
+
+
+def let_write(house: House) -> Integration:
+    """One more integration at Rehearsal, which asks for the scope that writes, as an operator makes it with --scope."""
+    known = house.integration
+    new = NewIntegration(
+        house.tenant.id,
+        "rehearsal",
+        name="writing",
+        client_id=known.client_id,
+        client_secret=known.client_secret,
+        issuer=known.issuer,
+        imports=known.imports,
+        scopes=("openid", "profile", "email", "contacts", "profile:write"),
+    )
+    with house.gateway.store.transaction() as tx:
+        return add_integration(tx, house.gateway.vault, new, development=True)
 
 
 def form_of(page: TestResponse) -> tuple[str, str]:

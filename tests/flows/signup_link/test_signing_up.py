@@ -6,14 +6,13 @@ import base64
 import hashlib
 
 from connector import connections, consent
-from connector.clients import NewIntegration, add_integration, remove_integration
 from connector.consent import Direction
 from connector.flows.signup_link import step
 from connector.model.states import ConnectionState
 from connector.model.tags import Choice
 from tests.clock import ManualClock
 from tests.gateways import APP_CALLBACK
-from tests.signing_up import NOTHING_MADE, Town, answer_of
+from tests.signing_up import NOTHING_MADE, Town, answer_of, let_write
 
 
 def test_a_stock_request_ends_in_an_id_token_that_says_who_it_is(town: Town) -> None:
@@ -122,8 +121,8 @@ def test_who_went_straight_on_does_not_give_anew_what_they_withdrew(town: Town) 
 
 
 def test_ticked_groups_become_push_consents_and_the_rest_does_not(town: Town) -> None:
-    _grant_writing(town)
-    started, query = town.pushed(offer_push="name emails")
+    writing = let_write(town.house)
+    started, query = town.pushed(offer_push="name emails", integration=writing.id)
     back = town.to_app(town.browser(), query, push=["emails", "addresses"])
     tokens = town.finished(back, started)
     vault = town.gateway.vault
@@ -221,21 +220,3 @@ def test_what_nobody_finished_leaves_a_ledger_line_and_nothing_else(town: Town, 
     step(town.gateway)
     assert town.how_many("authorizations") == {"authorizations": 0}
     assert not step(town.gateway)
-
-
-def _grant_writing(town: Town) -> None:
-    """Let the integration ask for the scope that writes, as an operator does with --scope."""
-    old = town.house.integration
-    with town.gateway.store.transaction() as tx:
-        remove_integration(tx, town.gateway.vault, town.house.tenant.id, old.id)
-        new = NewIntegration(
-            town.house.tenant.id,
-            "rehearsal",
-            client_id=old.client_id,
-            client_secret=old.client_secret,
-            issuer=old.issuer,
-            imports=old.imports,
-            scopes=("openid", "profile", "email", "contacts", "profile:write"),
-        )
-        added = add_integration(tx, town.gateway.vault, new, development=True)
-    town.callback = f"/callback/{added.id}"
