@@ -48,7 +48,10 @@ def _agree(landing: Landing, user: User, connection: Connection, direction: Dire
     straight_on = landing.arrival.authorization.progress.straight_on
     if straight_on and _standing(landing, connection, direction, group) is not Choice.NONE:
         return
-    given = _given(landing, user, connection, direction, group)
+    categories = _categories(landing.arrival, direction, group)
+    if not categories:
+        return  # no scope that was asked for opens any of it, so the notice named nothing
+    given = _given(landing, user, connection, direction, group, categories=categories)
     kept = consent.give(landing.tx, landing.gateway.vault, given)
     facts: dict[str, Fact] = {
         "consent": kept.id,
@@ -62,10 +65,17 @@ def _agree(landing: Landing, user: User, connection: Connection, direction: Dire
     landing.note(user, EntryKind.CONSENT, facts)
 
 
-def _given(landing: Landing, user: User, connection: Connection, direction: Direction, group: str) -> Given:
+def _given(
+    landing: Landing,
+    user: User,
+    connection: Connection,
+    direction: Direction,
+    group: str,
+    *,
+    categories: tuple[Category, ...],
+) -> Given:
     gateway, tx, arrival = landing.gateway, landing.tx, landing.arrival
     progress = arrival.authorization.progress
-    categories = _categories(direction, group)
     fingerprint = consent.fingerprint(
         direction=direction.value,
         field_group=group,
@@ -100,10 +110,14 @@ def _given(landing: Landing, user: User, connection: Connection, direction: Dire
     )
 
 
-def _categories(direction: Direction, group: str) -> tuple[Category, ...]:
-    if direction is Direction.IMPORT:
-        return CATEGORIES_OF[group]
-    return (Category.PROFILE if group in _OF_PROFILE else Category.CONTACT,)
+def _categories(arrival: Arrival, direction: Direction, group: str) -> tuple[Category, ...]:
+    """What the notice named under this heading: for an import, only what the scopes that were asked for open."""
+    if direction is Direction.PUSH:
+        return (Category.PROFILE if group in _OF_PROFILE else Category.CONTACT,)
+    known = arrival.whole.entry.scopes
+    asked = [known[scope] for scope in arrival.authorization.progress.scopes if scope in known]
+    opened = {word for scope in asked for word in scope.imports}
+    return tuple(category for category in CATEGORIES_OF[group] if category.value in opened)
 
 
 def _shown(gateway: Gateway, arrival: Arrival, direction: Direction) -> ShownNotice:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from connector import authorizations, connections, people, tokens
+from connector import authorizations, connections, people, records, tokens
 from connector.authorizations import Kind
 from connector.clients import issue_access_token
 from connector.clients.access_tokens import LIFETIME_S
@@ -21,7 +21,6 @@ from connector.flows.signup_link.endings import fail_in
 from connector.flows.signup_link.id_token import IdToken, issue
 from connector.flows.signup_link.problems import GrantRefused
 from connector.flows.signup_link.results import SignedIn
-from connector.flows.signup_link.starting_import import queue_first_import
 from connector.ledger import Kind as EntryKind
 from connector.model.ids import new_id
 from connector.model.tags import Age
@@ -149,7 +148,8 @@ def _make(landing: Landing, person: _Person) -> SignedIn | GrantRefused:
     identity = person.identity or _link(landing, user)
     connection = _connect(landing, user, identity)
     agreed = agreeing.record(landing, user, connection)
-    queue_first_import(tx, connection, agreed.imports)
+    if agreed.imports:
+        records.queue_import(tx, connection.tenant_id, connection.id, "sign_in")
     arrival.observed.record(tx, authorization, pseudonym=user.pseudonym)
     reused = authorizations.was_reused(tx, authorization.id)
     authorizations.end(tx, landing.gateway.vault, authorization, sub=user.sub, connection_id=connection.id)

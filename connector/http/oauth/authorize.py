@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 from werkzeug import Response
+from werkzeug.exceptions import MethodNotAllowed
 
 from connector.flows.signup_link import Form, Parameters, SentBack, arrive, choose
 from connector.http.context import gateway
@@ -43,6 +44,8 @@ _QUERY = {
 )
 def authorize() -> Response:
     """Our page; on to the provider where this browser accepted this very notice; or back with an error."""
+    if request.method == "HEAD":
+        raise MethodNotAllowed(valid_methods=["GET", "POST"])  # a look must not use a pushed request up
     too_many_starts()
     if request.method == "POST" and request.mimetype != FORM:
         raise UnsupportedMediaType(FORM)

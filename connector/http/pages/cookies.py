@@ -70,7 +70,7 @@ def _flow_secret(authorization_id: str) -> str:
 
 
 def _flow_name(authorization_id: str) -> str:
-    return _name(f"gw_flow_{authorization_id.removeprefix('azn_')}")
+    return f"{_name('gw_flow')}_{authorization_id.removeprefix('azn_')}"
 
 
 def _name(base: str) -> str:
