@@ -1,0 +1,116 @@
+"""`connector ledger`: recomputed, signed and read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector.cli.keys import own_keys, trusted_keys
+from connector.cli.session import Session, session_options
+from connector.clients import tenants as every_tenant
+from connector.flows.evidence import sign_ledger
+from connector.ledger import Recorded, Report
+from connector.ledger import show as entries
+from connector.ledger import verify as audit
+from connector.model.errors import NotFound
+from connector.model.instants import iso
+from connector.people import find_user
+from connector.storage import Transaction
+
+
+@click.group()
+def ledger() -> None:
+    """The ledger: what happened, in a form that shows if it was changed afterwards."""
+
+
+@ledger.command(epilog="Example: connector ledger verify --keys trusted-jwks.json")
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Public keys you kept elsewhere (a JWK set); else this gateway's own, which the vault guards.",
+)
+@session_options
+def verify(session: Session, *, keys: Path | None) -> None:
+    """Recompute every entry, subtree and checkpoint; name the first place that is wrong."""
+    trusted = trusted_keys(keys) if keys else own_keys(session)
+    with session.out.progress("Verifying") as tell, session.store.transaction() as tx:
+        report = audit(tx, trusted, tell)
+    value = {
+        "ok": report.ok,
+        "size": report.size,
+        "waiting": report.waiting,
+        "checkpoints": report.checkpoints,
+        "signed_to": report.signed_to,
+        "root": report.root.hex(),
+        "problem": None if report.problem is None else {"place": report.problem.place, "what": report.problem.what},
+    }
+    session.out.document(value, lambda: _tell(session, report))
+    if not report.ok:
+        raise click.exceptions.Exit(1)
+
+
+@ledger.command(epilog="Example: connector ledger checkpoint > checkpoint.txt, and keep it on another machine")
+@session_options
+def checkpoint(session: Session) -> None:
+    """Give waiting entries their place, sign the tree, and print the checkpoint."""
+    gateway = session.gateway
+    with gateway.store.transaction() as tx:
+        note = sign_ledger(gateway, tx)
+    origin, size, root, *_ = note.split("\n")
+    value = {"origin": origin, "size": int(size), "root": root, "note": note}
+    session.out.document(value, lambda: click.echo(note, nl=False))
+
+
+@ledger.command(epilog="Example: connector ledger show --user usr_… --limit 20")
+@click.option("--user", help="Only this person's (sub).")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+@session_options
+def show(session: Session, *, user: str | None, limit: int) -> None:
+    """Print entries, the newest first. They hold ids and counts, no personal data."""
+    with session.store.read() as tx:
+        found = entries(tx, _pseudonym(tx, user) if user else None, limit)
+    rows = [(one.id, iso(one.at), one.kind, one.pseudonym, _facts(one)) for one in found]
+    session.out.document(
+        [_document(one) for one in found],
+        lambda: session.out.table(("id", "at", "kind", "person", "facts"), rows, empty="Nothing has happened yet."),
+    )
+
+
+def _pseudonym(tx: Transaction, sub: str) -> str:
+    """The random word that stands for the person. Raises NotFound where none does, or none does any more."""
+    for tenant in every_tenant(tx):
+        found = find_user(tx, tenant.id, sub)
+        if found is not None and found.pseudonym is not None:
+            return found.pseudonym
+    raise NotFound("user, or an erased one: nothing leads from them to the ledger", code="unknown_user")
+
+
+def _tell(session: Session, report: Report) -> None:
+    session.out.facts(
+        {
+            "entries": report.size,
+            "waiting for a place": report.waiting,
+            "checkpoints": report.checkpoints,
+            "signed up to": report.signed_to,
+            "root": report.root.hex(),
+        }
+    )
+    session.out.say(f"✗ {report.problem}" if report.problem else "✓ Nothing was changed, moved or removed.")
+
+
+def _document(entry: Recorded) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "tree_index": entry.tree_index,
+        "at": iso(entry.at),
+        "tenant": entry.tenant_id,
+        "pseudonym": entry.pseudonym,
+        "kind": entry.kind,
+        "facts": dict(entry.facts),
+    }
+
+
+def _facts(entry: Recorded) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(entry.facts.items()))

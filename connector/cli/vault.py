@@ -1,0 +1,50 @@
+"""`connector vault`: keys, counted and tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from connector import app
+from connector.cli.session import Session, session_options
+from vault import harden_process
+from vault.inventory import Inventory, inventory
+from vault.start_checks import Finding
+
+
+@click.group()
+def vault() -> None:
+    """The vault: which keys there are, and whether they open."""
+
+
+@vault.command(epilog="Example: connector vault status --json")
+@session_options
+def status(session: Session) -> None:
+    """Count the keys, open each tenant's, and name everything that does not open."""
+    harden_process()
+    opened = app.open_vault(session.settings, session.clock)
+    with session.store.read() as tx:
+        found, findings = inventory(tx), opened.check(tx)
+    value = {
+        "source": session.settings.vault.kek.partition(":")[0],
+        "tenant_keys": dict(found.tenant_keys),
+        "data_keys": dict(found.data_keys),
+        "destroyed": dict(found.destroyed),
+        "ok": not findings,
+        "findings": [{"code": one.code, "sentence": one.sentence} for one in findings],
+    }
+    session.out.document(value, lambda: _show(session, found, findings))
+    if findings:
+        raise click.exceptions.Exit(1)
+
+
+def _show(session: Session, found: Inventory, findings: list[Finding]) -> None:
+    facts: dict[str, Any] = {f"tenant keys under {kek}": many for kek, many in found.tenant_keys.items()}
+    facts |= {f"data keys of {kind}": many for kind, many in found.data_keys.items()}
+    facts |= {f"destroyed keys of {kind}": many for kind, many in found.destroyed.items()}
+    session.out.facts({"key source": session.settings.vault.kek, **facts})
+    for finding in findings:
+        session.out.say(f"✗ {finding.sentence}")
+    if not findings:
+        session.out.say("✓ Every key in use opens.")
