@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.records.changes import forget_person_changes
 from connector.storage import Transaction
 
 
@@ -32,8 +33,33 @@ def close_feed(tx: Transaction, tenant_id: str, sub: str, connection_id: str) ->
 
 
 def forget_connection(tx: Transaction, connection_id: str) -> int:
-    """Delete every imported value, card and cursor of a connection; how many values. Their key is the caller's."""
-    values = tx.run("DELETE FROM records WHERE connection_id = :id", id=connection_id)
+    """Delete every value, card and cursor that hangs on a connection; how many values. Their key is the caller's.
+
+    Notes on its contacts go with the cards that they are about: nobody could find them any more.
+    """
+    values = tx.run(
+        "DELETE FROM records WHERE connection_id = :id OR card_id IN (SELECT id FROM cards WHERE connection_id = :id)",
+        id=connection_id,
+    )
     tx.run("DELETE FROM cards WHERE connection_id = :id", id=connection_id)
     tx.run("DELETE FROM import_cursors WHERE connection_id = :id", id=connection_id)
     return values
+
+
+def forget_person(tx: Transaction, tenant_id: str, sub: str) -> int:
+    """Delete everything that is kept of a person; how many cards. Keys are the caller's."""
+    whose = {"tenant": tenant_id, "sub": sub}
+    tx.run("DELETE FROM records WHERE tenant_id = :tenant AND sub = :sub", **whose)
+    tx.run(
+        """DELETE FROM import_cursors WHERE connection_id IN
+             (SELECT id FROM connections WHERE tenant_id = :tenant AND sub = :sub)""",
+        **whose,
+    )
+    tx.run(
+        """DELETE FROM imports WHERE connection_id IN
+             (SELECT id FROM connections WHERE tenant_id = :tenant AND sub = :sub)""",
+        **whose,
+    )
+    tx.run("DELETE FROM deliveries WHERE tenant_id = :tenant AND sub = :sub", **whose)
+    forget_person_changes(tx, sub)
+    return tx.run("DELETE FROM cards WHERE tenant_id = :tenant AND sub = :sub", **whose)

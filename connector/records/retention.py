@@ -1,0 +1,46 @@
+"""What time ends, and what the person drops."""
+
+from __future__ import annotations
+
+from connector.records.changes import Change, note_changes
+from connector.records.values import delete
+from connector.storage import Transaction
+
+BATCH = 500
+
+
+def drop_expired(tx: Transaction, *, limit: int = BATCH) -> int:
+    """Delete values whose time is over; how many. The feed is told of those that were current."""
+    rows = tx.all(
+        "SELECT * FROM records WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit", now=tx.now(), limit=limit
+    )
+    delete(tx, [row["id"] for row in rows])
+    note_changes(
+        tx,
+        [
+            Change(
+                row["tenant_id"],
+                row["sub"],
+                row["card_id"],
+                row["pointer"],
+                row["connection_id"],
+                "removed",
+                row["category"],
+            )
+            for row in rows
+            if row["revision"] == "current" and row["category"] != "note"
+        ],
+    )
+    return len(rows)
+
+
+def drop_unrevised(tx: Transaction, tenant_id: str, sub: str, *, pointer: str | None = None) -> int:
+    """The person drops older copies of what they typed in: all, or those at one pointer; how many."""
+    return tx.run(
+        """DELETE FROM records WHERE tenant_id = :tenant AND sub = :sub AND revision = 'unrevised'
+             AND (:all_of_them = 1 OR pointer = :pointer)""",
+        tenant=tenant_id,
+        sub=sub,
+        all_of_them=int(pointer is None),
+        pointer=pointer or "",
+    )
