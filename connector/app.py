@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import structlog
 
+from connector.connections import still_handing_out
 from connector.egress import Egress
 from connector.flows.gateway import Gateway
 from connector.ledger import GroupCommit
@@ -61,7 +62,7 @@ def build(
             max_bytes=settings.egress.max_bytes,
             development=settings.is_development,
         ),
-        handouts=GroupCommit(store),
+        handouts=GroupCommit(store, guard=still_handing_out),
         flights=Flights(),
         wakeup=_wakeup(settings, clock),
         worker_id=new_id("wrk"),

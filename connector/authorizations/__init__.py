@@ -14,7 +14,7 @@ from connector.authorizations.authorization import (
     token_hash,
 )
 from connector.authorizations.moves import MovedOn, arrive, end, mark_reused, move, start, was_reused
-from connector.authorizations.rows import by_code, by_id, by_request_uri, by_state, forget_ended, overdue
+from connector.authorizations.rows import by_code, by_id, by_request_uri, by_state, forget_ended, forget_person, overdue
 
 __all__ = [
     "Authorization",
@@ -30,6 +30,7 @@ __all__ = [
     "by_state",
     "end",
     "forget_ended",
+    "forget_person",
     "mark_reused",
     "move",
     "overdue",

@@ -12,9 +12,11 @@ from connector.connections.claims import (
     abandoned_claims,
     claim_refresh,
     due_refreshes,
-    extend_claim,
+    postpone,
 )
 from connector.connections.connection import Connection, NewConnection, SealBroken
+from connector.connections.handing_out import still_handing_out
+from connector.connections.imports_due import due_imports, schedule_import
 from connector.connections.landing import Landed, keep_refresh, keep_what_is_wider, landed_from
 from connector.connections.moves import LostClaim, establish, move, reland
 from connector.connections.revocations import (
@@ -35,7 +37,10 @@ from connector.connections.rows import (
     checked,
     find,
     find_for_update,
+    forget,
+    forget_person,
     in_tenant,
+    lying_in,
     newest_of_identity,
     of_identity,
     of_user,
@@ -62,16 +67,19 @@ __all__ = [
     "checked",
     "claim_refresh",
     "due_for_erasure",
+    "due_imports",
     "due_refreshes",
     "establish",
-    "extend_claim",
     "find",
     "find_for_update",
+    "forget",
     "forget_outcomes",
+    "forget_person",
     "in_tenant",
     "keep_refresh",
     "keep_what_is_wider",
     "landed_from",
+    "lying_in",
     "mark_data_key_destroyed",
     "mark_token_key_destroyed",
     "move",
@@ -79,11 +87,14 @@ __all__ = [
     "note_outcome",
     "of_identity",
     "of_user",
+    "postpone",
     "read_row",
     "reland",
     "revocation",
     "revocation_of",
     "revocation_with_code",
     "revocations_of_user",
+    "schedule_import",
     "sharing_grant",
+    "still_handing_out",
 ]

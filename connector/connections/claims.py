@@ -15,7 +15,7 @@ from connector.model.states import ConnectionState
 from connector.storage import Transaction
 from vault import Vault
 
-_CLAIMABLE = (ConnectionState.ACTIVE, ConnectionState.EXPIRED)
+_CLAIMABLE = (ConnectionState.EXPIRED, ConnectionState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,23 @@ def claim_refresh(
     worker: str,
     lease_ms: int,
     dead_owners: frozenset[str] = frozenset(),
-    ignore_wait: bool = False,
+    seen_generation: int | None = None,
 ) -> Claim | None:
     """Claim the refresh of a connection, or None where it cannot be claimed now.
 
     Args:
         dead_owners: workers known to be dead; their leases are over at once.
-        ignore_wait: claim in spite of `next_attempt_at` (a caller waits and the token is over).
+        seen_generation: the tokens that the caller found too old; None for who comes because the refresh is due. Where
+            somebody refreshed since, there is nothing to claim.
     """
     connection = find_for_update(tx, vault, connection_id)
-    if connection is None or not connection.can_refresh:
-        return None
     now = tx.now()
+    if connection is None or not connection.can_refresh or connection.next_attempt_at > now:
+        return None
     taken_over = connection.state is ConnectionState.REFRESHING
     if taken_over and not _abandoned(connection, now, dead_owners):
         return None
-    if not taken_over and connection.state not in _CLAIMABLE:
-        return None
-    if not taken_over and connection.next_attempt_at > now and not ignore_wait:
+    if not taken_over and not _wanted(connection, now, seen_generation):
         return None
     claimed = move(
         tx,
@@ -73,38 +72,48 @@ def claim_refresh(
     return Claim(claimed, claimed.fence, now + lease_ms, taken_over)
 
 
-def extend_claim(tx: Transaction, claim: Claim, *, lease_ms: int) -> bool:
-    """Push the lease out while an answer is held. False where the claim was lost."""
-    changed = tx.run(
-        "UPDATE connections SET lease_until = :until WHERE id = :id AND fence = :fence AND state = 'refreshing'",
-        until=tx.now() + lease_ms,
-        id=claim.connection.id,
-        fence=claim.fence,
-    )
-    return changed == 1
-
-
 def due_refreshes(tx: Transaction, *, limit: int) -> list[str]:
-    """Ids of connections whose background refresh is due, most urgent first: an index scan."""
-    rows = tx.all(
-        """SELECT id FROM connections WHERE state = 'active' AND refresh_at <= :now AND next_attempt_at <= :now
-           ORDER BY refresh_at LIMIT :limit""",
-        now=tx.now(),
-        limit=limit,
-    )
-    return [row["id"] for row in rows]
+    """Ids of connections whose background refresh is due, most urgent first: an index scan for each state."""
+    found: list[str] = []
+    for state in _CLAIMABLE:
+        rows = tx.all(
+            """SELECT id FROM connections WHERE state = :state AND refresh_at <= :now AND next_attempt_at <= :now
+               ORDER BY refresh_at LIMIT :limit""",
+            state=state.value,
+            now=tx.now(),
+            limit=limit - len(found),
+        )
+        found += [row["id"] for row in rows]
+    return found
 
 
 def abandoned_claims(tx: Transaction, *, dead_owners: frozenset[str], limit: int) -> list[str]:
     """Ids of connections whose refresh was claimed by somebody who died or overran the lease."""
+    dead = {f"d{number}": owner for number, owner in enumerate(sorted(dead_owners))}
+    died = f"OR lease_owner IN ({', '.join(':' + name for name in dead)})" if dead else ""
     rows = tx.all(
-        "SELECT id, lease_owner, lease_until FROM connections WHERE state = 'refreshing' "
-        "ORDER BY lease_until LIMIT :limit",
+        f"""SELECT id FROM connections WHERE state = 'refreshing' AND next_attempt_at <= :now
+              AND (lease_until < :now OR lease_until IS NULL {died})
+            ORDER BY intent_at LIMIT :limit""",
+        now=tx.now(),
         limit=limit,
+        **dead,
     )
-    now = tx.now()
-    return [row["id"] for row in rows if row["lease_owner"] in dead_owners or (row["lease_until"] or 0) < now]
+    return [row["id"] for row in rows]
+
+
+def postpone(tx: Transaction, connection_id: str, until: int) -> None:
+    """Leave a connection alone until then (ms), whatever is wrong with it. Widens nothing, so no seal is asked."""
+    tx.run("UPDATE connections SET next_attempt_at = :until WHERE id = :id", until=until, id=connection_id)
 
 
 def _abandoned(connection: Connection, now: int, dead_owners: frozenset[str]) -> bool:
     return connection.lease_owner in dead_owners or (connection.lease_until or 0) < now
+
+
+def _wanted(connection: Connection, now: int, seen_generation: int | None) -> bool:
+    if connection.state not in _CLAIMABLE:
+        return False
+    if seen_generation is None:
+        return connection.refresh_at is not None and connection.refresh_at <= now
+    return connection.generation == seen_generation

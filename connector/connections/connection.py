@@ -28,6 +28,7 @@ class Connection:
     provider: str
     issuer: str
     state: ConnectionState
+    state_since: int
     reason: str | None
     granted_scopes: tuple[str, ...]
     declined_scopes: tuple[str, ...]
@@ -106,6 +107,7 @@ def from_row(row: Mapping[str, Any]) -> Connection:
         provider=row["provider"],
         issuer=row["issuer"],
         state=ConnectionState(row["state"]),
+        state_since=row["state_since"],
         reason=row["reason"],
         granted_scopes=tuple(json.loads(row["granted_scopes"])),
         declined_scopes=tuple(json.loads(row["declined_scopes"])),

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from connector.connections.connection import TABLE, Connection, NewConnection, from_row, sealed_fields
+from connector.connections.handing_out import HANDING_OUT, end_handouts
 from connector.connections.landing import Landed
 from connector.model.errors import Conflict
 from connector.model.states import ConnectionState, may_move
@@ -45,6 +46,7 @@ def establish(tx: Transaction, vault: Vault, new: NewConnection, landed: Landed,
         **_of_landing(landed),
         **_NO_LEASE,
         "state": ConnectionState.ACTIVE.value,
+        "state_since": now,
         "reason": None,
         "generation": 1,
         "token_epoch": token_key.epoch,
@@ -135,10 +137,16 @@ def move(
     changes = columns or {}
     if unknown := set(changes) - set(_COLUMNS):
         raise ValueError(f"unknown columns: {sorted(unknown)}")
+    if state not in HANDING_OUT:
+        end_handouts(tx, connection.id)
     held = connection.fence if fence is None else fence
     row = {**_as_row(connection), **({} if keep_lease else _NO_LEASE), **changes, "state": state.value}
     row["fence"] = held + 1 if take_over else held
-    assignments = ", ".join(f"{column} = :{column}" for column in _COLUMNS if column != "id")
+    if state is not connection.state:
+        row["state_since"] = tx.now()
+    # When the next import is due is said beside the moves; a move that does not speak of it leaves it alone.
+    kept = {"id"} if "import_at" in changes else {"id", "import_at"}
+    assignments = ", ".join(f"{column} = :{column}" for column in _COLUMNS if column not in kept)
     changed = tx.run(
         f"""UPDATE connections SET {assignments}, seal = :seal
             WHERE id = :id AND state = :was_state AND generation = :was_generation AND fence = :was_fence""",

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from connector.connections.connection import TABLE, Connection, SealBroken, from_row, sealed_fields
-from connector.model.states import LIVE_STATES
+from connector.model.states import LIVE_STATES, ConnectionState
 from connector.storage import Row, Transaction
 from vault import DataKey, Owner, RowSealBroken, Vault
 
@@ -120,3 +120,35 @@ def in_tenant(
         **allowed,
     )
     return [read_row(tx, vault, row) for row in rows]
+
+
+def lying_in(
+    tx: Transaction, vault: Vault, state: ConnectionState, *, since_before: int, limit: int
+) -> list[Connection]:
+    """Connections that came into a state before a time (ms) and are still there, oldest first, locked."""
+    rows = tx.all(
+        f"""SELECT * FROM connections WHERE state = :state AND state_since < :before
+            ORDER BY state_since LIMIT :limit {tx.skip_locked}""",
+        state=state.value,
+        before=since_before,
+        limit=limit,
+    )
+    return [read_row(tx, vault, row) for row in rows]
+
+
+def forget_person(tx: Transaction, tenant_id: str, sub: str) -> None:
+    """The person is erased: nothing leads from a connection to the person's entries in the ledger any more."""
+    tx.run(
+        "UPDATE connections SET pseudonym = NULL WHERE tenant_id = :tenant AND sub = :sub", tenant=tenant_id, sub=sub
+    )
+    tx.run("UPDATE revocations SET sub = '' WHERE tenant_id = :tenant AND sub = :sub", tenant=tenant_id, sub=sub)
+    tx.run(
+        "DELETE FROM connections WHERE tenant_id = :tenant AND sub = :sub AND state = 'shredded'",
+        tenant=tenant_id,
+        sub=sub,
+    )
+
+
+def forget(tx: Transaction, connection_id: str) -> None:
+    """Delete the row of a connection whose person was erased."""
+    tx.run("DELETE FROM connections WHERE id = :id AND pseudonym IS NULL", id=connection_id)

@@ -5,7 +5,7 @@ events are appended, never edited; the choice that decisions read is under a row
 choice. Nobody else writes these rows.
 """
 
-from connector.consent.choices import Consent, Direction, Given, give, new_consent_id, refuse, withdraw
+from connector.consent.choices import Consent, Direction, Given, forget_person, give, new_consent_id, refuse, withdraw
 from connector.consent.reading import find, of_connection, of_user, record_of, standing
 from connector.consent.record import Notice, Party, Process, fingerprint, new_record
 
@@ -18,6 +18,7 @@ __all__ = [
     "Process",
     "find",
     "fingerprint",
+    "forget_person",
     "give",
     "new_consent_id",
     "new_record",

@@ -91,6 +91,17 @@ def withdraw(tx: Transaction, vault: Vault, consent: Consent, *, by: str, method
     return from_row(changed)
 
 
+def forget_person(tx: Transaction, tenant_id: str, sub: str) -> int:
+    """Delete every choice of a person with its record and events; how many. The ledger keeps that they were made."""
+    whose = {"tenant": tenant_id, "sub": sub}
+    tx.run(
+        """DELETE FROM consent_events WHERE consent_id IN
+             (SELECT id FROM consents WHERE tenant_id = :tenant AND sub = :sub)""",
+        **whose,
+    )
+    return tx.run("DELETE FROM consents WHERE tenant_id = :tenant AND sub = :sub", **whose)
+
+
 def append_event(tx: Transaction, consent_id: str, event: str, *, by: str, method: str, policy_version: str) -> None:
     """Write what happened. Events are never changed afterwards."""
     tx.run(

@@ -20,6 +20,7 @@ from connector.ledger.receipts import by_id
 from connector.model.errors import Gone, NotFound
 from connector.model.ids import new_id
 from connector.model.instants import iso
+from connector.people import User
 from connector.storage import Transaction
 from providers import catalogue
 from vault import Address, KeyDestroyed, KeyUnknown, Owner
@@ -58,8 +59,10 @@ def note_revocation(gateway: Gateway, tx: Transaction, asked: Revocation, connec
         facts |= {"asked_by": asked.asked_by, "reason": asked.reason, "data_key_due_at": asked.data_key_due_at}
     else:
         facts |= {"outcome": asked.outcome, "last_token_expires_at": asked.last_token_expires_at}
-    body = _revocation_body(gateway, asked, connection)
     about = _About("revocation", asked.id, "final" if asked.told else "trying")
+    if connection.pseudonym is None:
+        return _of_nobody(tx, connection, kind, {**facts, "status": about.status})
+    body = _revocation_body(gateway, asked, connection)
     return _keep(gateway, tx, connection, about=about, entry_kind=kind, facts=facts, body=body)
 
 
@@ -80,7 +83,23 @@ def note_erasure(gateway: Gateway, tx: Transaction, asked: Revocation, connectio
         "count": keys,
     }
     about = _About("erasure", f"{asked.id}/data", "final")
+    if connection.pseudonym is None:
+        return _of_nobody(tx, connection, "key_destroyed", facts)
     return _keep(gateway, tx, connection, about=about, entry_kind="key_destroyed", facts=facts, body=body)
+
+
+def note_export(gateway: Gateway, tx: Transaction, user: User, *, export_id: str, digest: str, count: int) -> str:
+    """The receipt of an export, and its ledger entry: which file left, by its hash. Returns the receipt's id."""
+    body = {"what": "A copy of everything that is held was given to its owner.", "sha256": digest, "values": count}
+    facts: dict[str, Fact] = {
+        "use": "export",
+        "recipient": "owner",
+        "purpose": "account",
+        "count": count,
+        "clause": "5",
+    }
+    about = _About("export", export_id, "final")
+    return _keep(gateway, tx, user, about=about, entry_kind="exported", facts=facts, body=body)
 
 
 def keep_open(
@@ -137,10 +156,16 @@ def origin(gateway: Gateway) -> str:
     return f"{gateway.settings.server.public_url.split('://', 1)[-1]}/ledger"
 
 
+def _of_nobody(tx: Transaction, connection: Connection, kind: str, facts: dict[str, Fact]) -> str:
+    """The person was erased: the ledger says what happened, and there is nobody to have a receipt."""
+    append(tx, Entry(kind, connection.tenant_id, None, facts))
+    return ""
+
+
 def _keep(
     gateway: Gateway,
     tx: Transaction,
-    connection: Connection,
+    whose: Connection | User,
     *,
     about: _About,
     entry_kind: str,
@@ -157,14 +182,14 @@ def _keep(
         "commitment": made.commitment,
         "status": about.status,
     }
-    entry_id = append(tx, Entry(entry_kind, connection.tenant_id, connection.pseudonym, {**facts, **committed}))
-    key = gateway.vault.key(tx, Owner(connection.tenant_id, "user", connection.sub))
-    address = _address(connection.tenant_id, connection.sub, receipt_id)
+    entry_id = append(tx, Entry(entry_kind, whose.tenant_id, whose.pseudonym, {**facts, **committed}))
+    key = gateway.vault.key(tx, Owner(whose.tenant_id, "user", whose.sub))
+    address = _address(whose.tenant_id, whose.sub, receipt_id)
     keep(
         tx,
         id=receipt_id,
-        tenant_id=connection.tenant_id,
-        sub=connection.sub,
+        tenant_id=whose.tenant_id,
+        sub=whose.sub,
         kind=about.kind,
         about=about.id,
         version=version,

@@ -9,22 +9,26 @@ committed, and never after the connection was revoked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from connector import connections, tokens
 from connector.clients import Client
-from connector.connections import Connection
+from connector.connections import Connection, SealBroken
 from connector.flows import refresh
 from connector.flows.gateway import Gateway
 from connector.flows.release import decided, release
-from connector.ledger import Entry
+from connector.ledger import Entry, NoLongerTrue
 from connector.model.errors import BadInput, Conflict, Forbidden, Gone, NotFound, TryLater
 from connector.model.states import ConnectionState
 from connector.model.tags import Account, Action, Age, Choice, Link, Notice, Purpose, Recipient, Standing, Tags, Use
 from connector.policy import Decision
 from connector.tokens import Held
 from providers.secret import Secret
-from vault import DataKey
+from vault import DataKey, VaultError
 
 DEFAULT_MIN_TTL_S = 60
 MAX_SHARE_OF_LIFETIME = 0.8
@@ -32,6 +36,8 @@ _REVOKED = frozenset({ConnectionState.REVOKED, ConnectionState.REVOKED_BY_PROVID
 _USES = {purpose: Use(Action.USE, Recipient.US, purpose) for purpose in Purpose}
 _TAGS = {age: Tags.credential(age) for age in Age}
 _CONNECTED = Standing(Account.OPEN, Link.CONNECTED, Choice.NONE, Notice.NONE)
+
+_log = structlog.get_logger("fresh_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,14 @@ def fresh_token(gateway: Gateway, client: Client, wanted: Wanted) -> Handed:
         seen = _read(gateway, client, wanted)
         if not _alive(seen):
             raise problem or _over(seen.connection)
-    return _hand_out(gateway, client, wanted, seen)
+    try:
+        return _hand_out(gateway, client, wanted, seen)
+    except NoLongerTrue:  # revoked or refreshed between the read and the commit: the second look says which
+        return _hand_out(gateway, client, wanted, _read(gateway, client, wanted))
 
 
 def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
-    with gateway.store.read() as tx:
+    with _damage_of(wanted.connection_id), gateway.store.read() as tx:
         held = tokens.held(tx, client.tenant_id, wanted.connection_id)
         if held is None or (client.integrations and held.row["integration_id"] not in client.integrations):
             raise NotFound("connection", code="unknown_connection")
@@ -119,6 +128,16 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
         if missing:
             raise BadInput("invalid_scope", "The connection does not hold every scope that was asked for.")
         return _Read(held, connection, tokens.token_key(tx, gateway.vault, held), now, decision)
+
+
+@contextmanager
+def _damage_of(connection_id: str) -> Iterator[None]:
+    """What the vault does not open was moved, put back or altered: it is logged, and not served."""
+    try:
+        yield
+    except VaultError as error:
+        _log.error("vault.token_unreadable", connection=connection_id, error=type(error).__name__)
+        raise SealBroken("connection_tokens", connection_id) from error
 
 
 def refuse_ended(connection: Connection, now: int) -> None:
@@ -190,11 +209,12 @@ def _hand_out(gateway: Gateway, client: Client, wanted: Wanted, seen: _Read) -> 
             "expires_at": connection.expires_at,
         },
     )
-    token = release(
-        seen.decision,
-        record=lambda: gateway.handouts.record(entry),
-        opened=lambda: tokens.opened_access(seen.key, seen.held),
-    )
+    with _damage_of(connection.id):
+        token = release(
+            seen.decision,
+            record=lambda: gateway.handouts.record(entry, (connection.id, connection.generation)),
+            opened=lambda: tokens.opened_access(seen.key, seen.held),
+        )
     expires_at = connection.expires_at
     return Handed(
         access_token=token,

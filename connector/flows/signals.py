@@ -12,6 +12,7 @@ from typing import Literal
 import structlog
 
 from connector import connections, people
+from connector.clients import integration_with_id
 from connector.connections import Connection
 from connector.flows import revoke
 from connector.flows.gateway import Gateway
@@ -23,6 +24,7 @@ from connector.model.states import ConnectionState, Ended
 from connector.people import NewIdentity
 from connector.records import ending
 from connector.storage import Transaction
+from connector.storage.errors import UniqueViolation
 from providers.capabilities import SendsSignals, Signal, SignalRequest
 from providers.errors import ProviderError
 
@@ -50,20 +52,25 @@ def receive(gateway: Gateway, integration_id: str, request: SignalRequest) -> Re
     with gateway.store.read() as tx:
         whole = _whole(gateway, tx, integration_id)
     signal = _checked(gateway, whole, request)
+    try:
+        return _once(gateway, whole, request.kind, signal)
+    except UniqueViolation:  # the same signal twice at the same moment: the other one was first
+        return _once(gateway, whole, request.kind, signal)
+
+
+def _once(gateway: Gateway, whole: Integrated, kind: str, signal: Signal) -> Received:
     with gateway.store.transaction() as tx:
-        before = _before(tx, integration_id, signal.signal_id)
+        before = _before(tx, whole.integration.id, signal.signal_id)
         if before is not None:
             return before
         received = _apply(gateway, tx, whole, signal)
-        _remember(tx, integration_id, request.kind, signal, received)
+        _remember(tx, whole.integration.id, kind, signal, received)
         return received
 
 
 def _whole(gateway: Gateway, tx: Transaction, integration_id: str) -> Integrated:
-    tenant = tx.one("SELECT tenant_id FROM integrations WHERE id = :id", id=integration_id)
-    if tenant is None:
-        raise NotFound("integration")
-    return integrated(gateway, tx, tenant["tenant_id"], integration_id)
+    found = integration_with_id(tx, gateway.vault, integration_id)
+    return integrated(gateway, tx, found.tenant_id, integration_id)
 
 
 def _checked(gateway: Gateway, whole: Integrated, request: SignalRequest) -> Signal:
@@ -123,7 +130,13 @@ def _end(gateway: Gateway, tx: Transaction, connection: Connection) -> None:
         connection,
         ConnectionState.REVOKED_BY_PROVIDER,
         take_over=True,
-        columns={"reason": "signal", "ended_by": Ended.PROVIDER.value, "refresh_at": None, "import_at": None},
+        columns={
+            "reason": "signal",
+            "ended_by": Ended.PROVIDER.value,
+            "revoked_at": tx.now(),
+            "refresh_at": None,
+            "import_at": None,
+        },
     )
     ending.void_work(tx, connection.id)
 

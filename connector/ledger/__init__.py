@@ -9,10 +9,10 @@ bytes; where they are kept is not this room's concern.
 from connector.ledger.audit import Problem, Report, verify
 from connector.ledger.checkpoints import checkpoint, latest_checkpoint
 from connector.ledger.entries import Entry, Recorded, append, append_all, get, show
-from connector.ledger.group import GroupCommit, NotRecorded
+from connector.ledger.group import GroupCommit, NoLongerTrue, NotRecorded
 from connector.ledger.kinds import KINDS, Kind, word_or
 from connector.ledger.receipt import Draft, Verdict, build, draft, public_keys_from_jwks, verify_file
-from connector.ledger.receipts import Kept, keep, newest, of_person, versions
+from connector.ledger.receipts import Kept, forget_person, keep, newest, of_person, versions
 from connector.ledger.signer import Signer
 from connector.ledger.tree import Inclusion, LedgerBroken, prove_consistency, prove_inclusion, sequence, size
 
@@ -25,6 +25,7 @@ __all__ = [
     "Kept",
     "Kind",
     "LedgerBroken",
+    "NoLongerTrue",
     "NotRecorded",
     "Problem",
     "Recorded",
@@ -36,6 +37,7 @@ __all__ = [
     "build",
     "checkpoint",
     "draft",
+    "forget_person",
     "get",
     "keep",
     "latest_checkpoint",

@@ -4,6 +4,10 @@ Whoever finds nobody committing commits for all who wait; entries that arrive me
 first of them commits. No caller waits for a timer, a lone caller pays for no second thread, and there is nothing to
 start, to stop or to lose in a fork. `record` returns after the commit, so what it stands for may leave then and only
 then; if the commit fails, everyone in the batch hears it.
+
+A caller may say what its entry depends on: a condition that is looked at in the transaction of the commit. Where it
+does not hold any more, nothing is written and the caller hears that. So nothing is handed out after the thing it is
+handed out of has ended, however the two race.
 """
 
 from __future__ import annotations
@@ -12,14 +16,19 @@ import os
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias
 
 from connector.ledger.entries import Entry, append_all
 from connector.model.errors import ConnectorError, TryLater
-from connector.storage import Store
+from connector.storage import Store, Transaction
 
 CAPACITY = 4096
 LARGEST_BATCH = 512
 WAIT_S = 15.0
+
+Condition: TypeAlias = tuple[str, int]  # an id and its generation
+Guard: TypeAlias = Callable[[Transaction, Sequence[Condition]], Collection[Condition]]
 
 
 class NotRecorded(TryLater):
@@ -34,13 +43,22 @@ class NotRecorded(TryLater):
         )
 
 
+class NoLongerTrue(TryLater):
+    """What the entry depended on has changed: nothing was written, and what it stands for must not happen."""
+
+    def __init__(self) -> None:
+        super().__init__("This changed while it was being handed out; ask again.", retry_after_s=1, code="changed")
+
+
 class _Waiter:
     """One caller's entry on its way."""
 
-    __slots__ = ("entry", "entry_id", "failure", "leads", "wake")
+    __slots__ = ("condition", "entry", "entry_id", "failure", "leads", "refused", "wake")
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, condition: Condition | None) -> None:
         self.entry = entry
+        self.condition = condition
+        self.refused = False
         self.entry_id: int | None = None
         self.failure: str | None = None
         self.leads = False
@@ -48,6 +66,8 @@ class _Waiter:
         self.wake.acquire()
 
     def outcome(self) -> int:
+        if self.refused:
+            raise NoLongerTrue
         if self.entry_id is None:
             raise NotRecorded(self.failure or "the batch was given up")
         return self.entry_id
@@ -57,13 +77,21 @@ class GroupCommit:
     """The one way to record a token handout. Thread safe; one per process.
 
     `capacity`: how many may wait before further callers are turned away. `wait_s`: how long one waits for others'
-    commits, in seconds of real time.
+    commits, in seconds of real time. `guard`: which conditions hold, looked at within the transaction; it also keeps
+    them holding until that is over.
     """
 
     def __init__(
-        self, store: Store, *, capacity: int = CAPACITY, largest_batch: int = LARGEST_BATCH, wait_s: float = WAIT_S
+        self,
+        store: Store,
+        *,
+        capacity: int = CAPACITY,
+        largest_batch: int = LARGEST_BATCH,
+        wait_s: float = WAIT_S,
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
+        self._guard = guard
         self._capacity = capacity
         self._largest_batch = largest_batch
         self._wait_s = wait_s
@@ -72,13 +100,14 @@ class GroupCommit:
         self._begin_anew()
         _EVERY.add(self)
 
-    def record(self, entry: Entry) -> int:
+    def record(self, entry: Entry, condition: Condition | None = None) -> int:
         """Write the entry and return its id once it is committed.
 
         Raises:
+            NoLongerTrue: the condition did not hold at the commit.
             NotRecorded: the commit failed or took too long, the queue is full, or the gateway is stopping.
         """
-        waiter = _Waiter(entry)
+        waiter = _Waiter(entry, condition)
         with self._lock:
             if self._closed:
                 raise NotRecorded("stopping")
@@ -120,20 +149,30 @@ class GroupCommit:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._largest_batch))]
         try:
             with self._store.transaction() as tx:
-                ids = append_all(tx, [waiter.entry for waiter in batch])
+                written = self._permitted(tx, batch)
+                ids = append_all(tx, [waiter.entry for waiter in written])
         except Exception as error:  # noqa: BLE001  whatever it was, every waiter must hear of it
             self._fail(batch, error)
         except BaseException as error:
             self._fail(batch, error)
             raise
         else:
-            for waiter, entry_id in zip(batch, ids, strict=True):
+            for waiter, entry_id in zip(written, ids, strict=True):
                 waiter.entry_id = entry_id
         finally:
             self._hand_over()
             for waiter in batch:
                 if waiter.wake.locked():
                     waiter.wake.release()
+
+    def _permitted(self, tx: Transaction, batch: list[_Waiter]) -> list[_Waiter]:
+        conditions = list({waiter.condition for waiter in batch if waiter.condition is not None})
+        if not conditions or self._guard is None:
+            return batch
+        holding = self._guard(tx, conditions)
+        for waiter in batch:
+            waiter.refused = waiter.condition is not None and waiter.condition not in holding
+        return [waiter for waiter in batch if not waiter.refused]
 
     def _hand_over(self) -> None:
         with self._lock:

@@ -98,6 +98,15 @@ def of_person(tx: Transaction, tenant_id: str, sub: str, limit: int = 200) -> li
     return [_kept(row) for row in rows]
 
 
+def forget_person(tx: Transaction, tenant_id: str, sub: str) -> int:
+    """Delete a person's sealed receipts; how many. Open ones hold nothing personal and stay."""
+    return tx.run(
+        "DELETE FROM receipts WHERE tenant_id = :tenant_id AND sub = :sub AND sealed IS NOT NULL",
+        tenant_id=tenant_id,
+        sub=sub,
+    )
+
+
 _COLUMNS = ", ".join(Kept.__dataclass_fields__)
 
 

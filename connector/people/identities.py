@@ -105,6 +105,17 @@ def identities_of(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> li
     return [_checked(tx, vault, row) for row in rows]
 
 
+def unlinked_of(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> list[Identity]:
+    """The accounts by which the person was recognised once and is not any more."""
+    rows = tx.all(
+        """SELECT * FROM identities WHERE tenant_id = :tenant AND sub = :sub AND unlinked_at IS NOT NULL
+           ORDER BY created_at, id""",
+        tenant=tenant_id,
+        sub=sub,
+    )
+    return [_checked(tx, vault, row) for row in rows]
+
+
 def account_claims(tx: Transaction, vault: Vault, identity_id: str) -> dict[str, str]:
     """`iss` and `sub` of an account, by which an adapter sees that a later answer is still about it.
 
@@ -145,6 +156,16 @@ def unlink(tx: Transaction, vault: Vault, identity: Identity) -> None:
         seal=_seal(tx, vault, {**row, "unlinked_at": now}),
         id=identity.id,
     )
+
+
+def blank(tx: Transaction, identity: Identity) -> None:
+    """Forget the account's name at its provider. What is left says only which accounts were the same one."""
+    tx.run("UPDATE identities SET subject = :nothing WHERE id = :id", nothing=b"", id=identity.id)
+
+
+def forget_identity(tx: Transaction, identity_id: str) -> None:
+    """Delete an unlinked identity that no connection hangs on any more."""
+    tx.run("DELETE FROM identities WHERE id = :id AND unlinked_at IS NOT NULL", id=identity_id)
 
 
 def _checked(tx: Transaction, vault: Vault, row: Row) -> Identity:

@@ -71,6 +71,17 @@ def set_age(tx: Transaction, user: User, age: Age) -> User:
     return replace(user, age=age)
 
 
+def mark_deleted(tx: Transaction, user: User) -> User:
+    """The account is deleted: an opaque id remains, and nothing that leads from it to anything."""
+    tx.run(
+        "UPDATE users SET account = :deleted, pseudonym = NULL, deleted_at = :now WHERE sub = :sub",
+        deleted=Account.DELETED.value,
+        now=tx.now(),
+        sub=user.sub,
+    )
+    return replace(user, account=Account.DELETED, pseudonym=None)
+
+
 def _from_row(row: Row) -> User:
     return User(
         sub=row["sub"],

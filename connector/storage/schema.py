@@ -265,6 +265,7 @@ connections = sa.Table(
     _text("provider"),
     _text("issuer"),
     _text("state"),
+    _int("state_since"),  # when it came into this state; retention counts from here
     _text("reason", null=True),  # why it is where it is: refresh_lost, grant_invalid, …
     _text("granted_scopes"),
     _text("declined_scopes", default="[]"),

@@ -27,7 +27,12 @@ Row: TypeAlias = Mapping[str, Any]
 BUSY_TIMEOUT_MS = 10_000
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
-_BROKEN = (sqlite3.OperationalError, psycopg.OperationalError)
+_BROKEN = (
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby answers, or a disk that the operator made read-only
+)
 _DATABASE_NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
 
 
@@ -80,6 +85,18 @@ class Store:
         """The database's time in ms since the epoch, as transactions see it."""
         with self.read() as tx:
             return tx.now()
+
+    def scrub(self) -> bool:
+        """Leave no old page in SQLite's log: all of it goes into the file, where freed pages are zeros; then it is cut.
+
+        False where somebody reads at this moment: then the next call, or SQLite's own checkpoint, does it. Other
+        databases keep their logs by their own rules.
+        """
+        if self.dialect != "sqlite":
+            return True
+        with self.read() as tx:
+            row = tx.one("PRAGMA wal_checkpoint(TRUNCATE)")
+        return row is not None and row["busy"] == 0
 
     def dispose(self) -> None:
         """Close every idle connection (before a fork, at shutdown)."""

@@ -6,22 +6,26 @@ token is decided elsewhere.
 """
 
 from connector.tokens.flights import Flight, Flights
-from connector.tokens.held import Held, held, opened_access, opened_grant, seal_key, token_key
-from connector.tokens.rows import TokenOwner, drop, orphans_of, put_orphan, settle_orphan, store
+from connector.tokens.held import Held, held, opened_access, opened_grant, seal_key, spent_marks, token_key
+from connector.tokens.rows import TokenOwner, count_orphans, drop, orphans_of, put_orphan, settle_orphan, store
+from connector.tokens.spent import mark
 
 __all__ = [
     "Flight",
     "Flights",
     "Held",
     "TokenOwner",
+    "count_orphans",
     "drop",
     "held",
+    "mark",
     "opened_access",
     "opened_grant",
     "orphans_of",
     "put_orphan",
     "seal_key",
     "settle_orphan",
+    "spent_marks",
     "store",
     "token_key",
 ]

@@ -1,76 +1,104 @@
 """One refresh per connection in this process: whoever comes second waits for the first.
 
-Between processes the database's claim decides; this only spares the others from asking it.
+Between processes the database's claim decides; this only spares the others from asking it. A flight has a thread of its
+own, so that a caller who has waited long enough can go while the flight goes on, and so that a process which is asked
+to end ends after its flights.
 """
 
 from __future__ import annotations
 
+import contextvars
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
 
-class Flight(Future[None]):
-    """A refresh under way."""
+class Flight(Future[bool]):
+    """A refresh under way; its result says whether there was anything to do."""
 
 
 class Flights:
     """The refreshes under way in this process, and the answers it holds that are not stored yet."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._news = threading.Condition()
         self._under_way: dict[str, Flight] = {}
-        self._holding = 0
+        self._holding: dict[object, float] = {}
         self._draining = threading.Event()
 
-    def join(self, connection_id: str, fly: Callable[[], None], *, timeout_s: float) -> None:
-        """Run `fly` for this connection, or wait for the one that runs. Its error is everybody's.
+    def join(self, connection_id: str, fly: Callable[[], bool], *, timeout_s: float) -> bool:
+        """Start `fly` for this connection, or wait for the one that is under way. Its error is everybody's.
 
         Raises:
-            TimeoutError: the flight took longer than `timeout_s`.
+            TimeoutError: the flight takes longer than `timeout_s`; it goes on.
         """
-        with self._lock:
+        return self.start(connection_id, fly).result(timeout_s)
+
+    def start(self, connection_id: str, fly: Callable[[], bool]) -> Flight:
+        """The flight of this connection: the one that is under way, else a new one."""
+        with self._news:
             flight = self._under_way.get(connection_id)
-            mine = flight is None
-            if flight is None:
-                flight = self._under_way[connection_id] = Flight()
-        if not mine:
-            flight.result(timeout_s)
-            return
+            if flight is not None:
+                return flight
+            flight = self._under_way[connection_id] = Flight()
+        thread = threading.Thread(
+            target=contextvars.copy_context().run, args=(self._run, connection_id, flight, fly), name="refresh"
+        )
         try:
-            fly()
-        except BaseException as error:
+            thread.start()
+        except RuntimeError as error:  # no more threads: whoever waits must hear it
+            self._landed(connection_id)
             flight.set_exception(error)
-            raise
+        return flight
+
+    def _run(self, connection_id: str, flight: Flight, fly: Callable[[], bool]) -> None:
+        try:
+            result = fly()
+        except BaseException as error:  # noqa: BLE001  it is raised where the flight is waited for
+            self._landed(connection_id)
+            flight.set_exception(error)
         else:
-            flight.set_result(None)
-        finally:
-            with self._lock:
-                del self._under_way[connection_id]
+            self._landed(connection_id)
+            flight.set_result(result)
+
+    def _landed(self, connection_id: str) -> None:
+        """Out of the list before the result is told: who comes now looks at the row itself."""
+        with self._news:
+            del self._under_way[connection_id]
+            self._news.notify_all()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
         """While an answer of a provider is in memory and not stored: the process must not exit."""
-        with self._lock:
-            self._holding += 1
+        answer = object()
+        with self._news:
+            self._holding[answer] = time.monotonic()
         try:
             yield
         finally:
-            with self._lock:
-                self._holding -= 1
+            with self._news:
+                del self._holding[answer]
+                self._news.notify_all()
 
     @property
     def under_way(self) -> int:
         """Refreshes under way in this process."""
-        with self._lock:
+        with self._news:
             return len(self._under_way)
 
     @property
     def held(self) -> int:
-        """Answers in memory that are not stored yet. Readiness is red while this is not zero for long."""
-        with self._lock:
-            return self._holding
+        """Answers in memory that are not stored yet."""
+        with self._news:
+            return len(self._holding)
+
+    @property
+    def held_for_s(self) -> float:
+        """For how long the oldest of them has been held, in seconds of real time. Readiness is red if that is long."""
+        with self._news:
+            return time.monotonic() - min(self._holding.values(), default=time.monotonic())
 
     def drain(self) -> None:
         """Start no more refreshes (SIGTERM); those under way finish."""
@@ -80,3 +108,8 @@ class Flights:
     def draining(self) -> bool:
         """Whether the process is going down."""
         return self._draining.is_set()
+
+    def landed(self, timeout_s: float) -> bool:
+        """Wait until nothing is under way and nothing is held; whether that came in time (seconds of real time)."""
+        with self._news:
+            return self._news.wait_for(lambda: not self._under_way and not self._holding, timeout_s)

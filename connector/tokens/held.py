@@ -12,6 +12,7 @@ from typing import Any
 
 from connector.storage import Row, Transaction
 from connector.tokens.rows import ACCESS, REFRESH, TokenOwner
+from connector.tokens.spent import unpacked
 from providers.capabilities import Grant
 from providers.secret import Secret
 from vault import DataKey, Owner, Vault
@@ -59,7 +60,7 @@ def seal_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
 
 def opened_access(key: DataKey, found: Held) -> Secret:
     """The access token. Raises vault errors where the row and the token do not belong together."""
-    return _open(key, found, ACCESS, "token_access")
+    return Secret(_open(key, found, ACCESS, "token_access").decode())
 
 
 def opened_grant(
@@ -76,15 +77,19 @@ def opened_grant(
     token still lives, for adapters that must not send one that is over.
     """
     expires_at = found.row["expires_at"]
-    refresh = None if found.row["token_refresh"] is None else _open(key, found, REFRESH, "token_refresh")
     return Grant(
-        access_token=_open(key, found, ACCESS, "token_access"),
-        refresh_token=refresh,
+        access_token=opened_access(key, found),
+        refresh_token=None if found.row["token_refresh"] is None else _refresh(key, found)[0],
         token_type=found.row["token_type"],
         expires_in_s=None if now is None or expires_at is None else max(0, (expires_at - now) // 1000),
         scopes=scopes,
         id_claims=account or {},
     )
+
+
+def spent_marks(key: DataKey, found: Held) -> tuple[str, ...]:
+    """Marks of the refresh tokens that came before the one that is held, oldest first."""
+    return () if found.row["token_refresh"] is None else _refresh(key, found)[1]
 
 
 def token_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
@@ -94,6 +99,10 @@ def token_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
     return vault.unwrap(tx, found.whose.owner, row["token_epoch"], row["tenant_key_id"], wrapped)
 
 
-def _open(key: DataKey, found: Held, place: str, column: str) -> Secret:
-    blob = bytes(found.row[column])
-    return Secret(key.open(found.whose.address(place), blob, generation=found.row["generation"]).decode())
+def _refresh(key: DataKey, found: Held) -> tuple[Secret, tuple[str, ...]]:
+    return unpacked(_open(key, found, REFRESH, "token_refresh"))
+
+
+def _open(key: DataKey, found: Held, place: str, column: str) -> bytes:
+    blob = bytes(found.row[column] or b"")
+    return key.open(found.whose.address(place), blob, generation=found.row["generation"])

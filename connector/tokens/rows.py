@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connector.model.ids import new_id
 from connector.storage import Row, Transaction
+from connector.tokens.spent import packed
 from providers.secret import Secret
 from vault import Address, DataKey, Owner
 
@@ -42,8 +43,12 @@ def store(
     refresh: Secret | None,
     token_type: str,
     generation: int,
+    spent: tuple[str, ...] = (),
 ) -> None:
-    """Store the tokens of a generation in the place of the one before. Same transaction as the connection's row."""
+    """Store the tokens of a generation in the place of the one before. Same transaction as the connection's row.
+
+    `spent`: marks of refresh tokens that this one replaced (see `spent.mark`).
+    """
     tx.run(
         """INSERT INTO connection_tokens (connection_id, generation, access, refresh, token_type, landed_at)
            VALUES (:id, :generation, :access, :refresh, :token_type, :now)
@@ -51,8 +56,10 @@ def store(
              refresh = excluded.refresh, token_type = excluded.token_type, landed_at = excluded.landed_at""",
         id=whose.connection_id,
         generation=generation,
-        access=_seal(key, whose, ACCESS, access, generation),
-        refresh=None if refresh is None else _seal(key, whose, REFRESH, refresh, generation),
+        access=key.seal(whose.address(ACCESS), access.reveal().encode(), generation=generation),
+        refresh=None
+        if refresh is None
+        else key.seal(whose.address(REFRESH), packed(refresh, spent), generation=generation),
         token_type=token_type,
         now=tx.now(),
     )
@@ -99,6 +106,14 @@ def orphans_of(tx: Transaction, key: DataKey, whose: TokenOwner) -> list[tuple[s
     return [_opened_orphan(key, whose, row) for row in rows]
 
 
+def count_orphans(tx: Transaction, connection_id: str) -> int:
+    """How many orphans wait to be revoked."""
+    row = tx.one(
+        "SELECT COUNT(*) AS n FROM orphan_tokens WHERE connection_id = :id AND revoked_at IS NULL", id=connection_id
+    )
+    return 0 if row is None else int(row["n"])
+
+
 def settle_orphan(tx: Transaction, orphan_id: str) -> None:
     """The provider ended the orphan's grant: forget its tokens."""
     tx.run("DELETE FROM orphan_tokens WHERE id = :id", id=orphan_id)
@@ -108,7 +123,3 @@ def _opened_orphan(key: DataKey, whose: TokenOwner, row: Row) -> tuple[str, Secr
     address = whose.address(f"{ORPHAN}/{row['id']}")
     pair = json.loads(key.open(address, bytes(row["sealed"]), generation=row["generation"]))
     return row["id"], Secret(pair["access"]), None if pair["refresh"] is None else Secret(pair["refresh"])
-
-
-def _seal(key: DataKey, whose: TokenOwner, place: str, token: Secret, generation: int) -> bytes:
-    return key.seal(whose.address(place), token.reveal().encode(), generation=generation)

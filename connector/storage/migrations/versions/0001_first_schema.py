@@ -165,6 +165,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state_since", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("granted_scopes", sa.Text(), nullable=False),
         sa.Column("declined_scopes", sa.Text(), server_default="[]", nullable=False),
