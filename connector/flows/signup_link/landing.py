@@ -6,31 +6,27 @@ else's, a wrong one, or a child's ends the flow instead; then the grant is hande
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
-from connector import authorizations, connections, people, records, tokens
+from connector import authorizations, connections, people, records
 from connector.authorizations import Kind
 from connector.clients import issue_access_token
 from connector.clients.access_tokens import LIFETIME_S
-from connector.connections import Connection, Landed, LostClaim, NewConnection
+from connector.connections import Connection, LostClaim
 from connector.flows.gateway import Gateway
-from connector.flows.signup_link import agreeing, claims, gate, handing_back
+from connector.flows.signup_link import agreeing, claims, connecting, gate, handing_back
 from connector.flows.signup_link.arrival import Arrival, Landing
 from connector.flows.signup_link.endings import fail_in
 from connector.flows.signup_link.id_token import IdToken, issue
 from connector.flows.signup_link.problems import GrantRefused
 from connector.flows.signup_link.results import SignedIn
 from connector.ledger import Kind as EntryKind
-from connector.model.ids import new_id
 from connector.model.tags import Age
 from connector.people import Identity, User
 from connector.storage.errors import UniqueViolation
-from providers.secret import Secret
 
 ATTEMPTS = 5
 AUTH_TIME_LEEWAY_S = 60
-_draw = random.SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +142,7 @@ def _make(landing: Landing, person: _Person) -> SignedIn | GrantRefused:
     authorization = arrival.authorization
     user = _user(landing, person)
     identity = person.identity or _link(landing, user)
-    connection = _connect(landing, user, identity)
+    connection = connecting.connect(landing, user, identity)
     agreed = agreeing.record(landing, user, connection)
     if agreed.imports:
         records.queue_import(tx, connection.tenant_id, connection.id, "sign_in")
@@ -197,100 +193,6 @@ def _link(landing: Landing, user: User) -> Identity:
     identity = people.link_identity(landing.tx, landing.gateway.vault, user, landing.arrival.named)
     landing.note(user, EntryKind.IDENTITY_LINKED, {"identity": identity.id})
     return identity
-
-
-def _connect(landing: Landing, user: User, identity: Identity) -> Connection:
-    """The identity's live connection with the new tokens, or a new one."""
-    held = connections.of_identity(landing.tx, landing.gateway.vault, identity.id)
-    landed = _landed(landing.arrival)
-    if held is None:
-        connection = _establish(landing, user, identity, landed)
-    else:
-        connection, landed = _reland(landing, user, held, landed)
-    _store_tokens(landing, connection, landed)
-    return connection
-
-
-def _landed(arrival: Arrival) -> Landed:
-    facts = arrival.whole.entry.refresh
-    return connections.landed_from(
-        arrival.grant,
-        asked=arrival.authorization.progress.scopes,
-        sent_at=arrival.sent_at,
-        refresh_model=facts.model,
-        access_ttl_s=facts.access_ttl_s,
-        draw=_draw(),
-    )
-
-
-def _establish(landing: Landing, user: User, identity: Identity, landed: Landed) -> Connection:
-    arrival = landing.arrival
-    new = NewConnection(
-        id=new_id("con"),
-        tenant_id=user.tenant_id,
-        sub=user.sub,
-        pseudonym=user.pseudonym or "",
-        identity_id=identity.id,
-        integration_id=arrival.whole.integration.id,
-        provider=arrival.whole.entry.name,
-        issuer=arrival.account.issuer,
-    )
-    connection = connections.establish(landing.tx, landing.gateway.vault, new, landed, now=landing.tx.now())
-    landing.note(
-        user,
-        EntryKind.CONNECTION_CREATED,
-        {
-            "connection": connection.id,
-            "identity": identity.id,
-            "generation": connection.generation,
-            "imports": list(arrival.authorization.progress.imports),
-        },
-    )
-    return connection
-
-
-def _reland(landing: Landing, user: User, held: Connection, landed: Landed) -> tuple[Connection, Landed]:
-    """New tokens for the connection that lives: nothing it has is lost by them."""
-    tx, vault = landing.tx, landing.gateway.vault
-    whole = connections.keep_what_is_wider(
-        landed, held_refresh=_held_refresh(landing, held, landed), held_scopes=held.granted_scopes
-    )
-    connection = connections.reland(tx, vault, held, whole, now=tx.now(), authorized=True)
-    landing.note(
-        user,
-        EntryKind.CONNECTION_REAUTHORIZED,
-        {
-            "connection": connection.id,
-            "identity": connection.identity_id,
-            "generation": connection.generation,
-            "widened": not set(whole.granted_scopes) <= set(held.granted_scopes),
-            "flow": landing.arrival.authorization.kind.value,
-        },
-    )
-    return connection, whole
-
-
-def _held_refresh(landing: Landing, held: Connection, landed: Landed) -> Secret | None:
-    """The refresh token that is there, where the new answer brought none."""
-    if landed.refresh is not None:
-        return None
-    found = tokens.held(landing.tx, held.tenant_id, held.id)
-    if found is None or found.row["token_refresh"] is None:
-        return None
-    key = tokens.token_key(landing.tx, landing.gateway.vault, found)
-    return tokens.opened_grant(key, found, held.granted_scopes).refresh_token
-
-
-def _store_tokens(landing: Landing, connection: Connection, landed: Landed) -> None:
-    tokens.store(
-        landing.tx,
-        landing.gateway.vault.key(landing.tx, connection.token_owner, connection.token_epoch),
-        tokens.TokenOwner(connection.tenant_id, connection.id, connection.provider),
-        access=landed.access,
-        refresh=landed.refresh,
-        token_type=landed.token_type,
-        generation=connection.generation,
-    )
 
 
 def _auth_time(arrival: Arrival) -> int:
