@@ -10,11 +10,12 @@ from connector.flows import refresh
 from connector.flows.fresh_token import needs_reauth, refuse_ended
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
-from connector.model.errors import NotFound
+from connector.model.errors import NotFound, TryLater
 from providers.capabilities import Grant
 
 ENOUGH_S = 120
 ENOUGH_SHARE = 0.5
+TOO_SOON_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,23 @@ def grant_for(gateway: Gateway, tenant_id: str, connection_id: str) -> ProviderG
 
 
 def renewed_after_refusal(gateway: Gateway, refused: ProviderGrant) -> ProviderGrant:
-    """After the provider answered 401: one refresh, and only if the tokens are still those that were refused."""
+    """After the provider answered 401: one refresh, and only if the tokens are still those that were refused.
+
+    Raises:
+        TryLater: those came a moment ago. Else as `grant_for`.
+    """
     current = _read(gateway, refused.connection.tenant_id, refused.connection.id)
     if current.connection.generation != refused.connection.generation:
         return current
     if not current.connection.can_refresh:
         raise needs_reauth("refused_by_provider")
+    since_ms = gateway.clock.now() - (current.connection.refreshed_at or 0)
+    if since_ms < TOO_SOON_MS:  # a token that is refused right after it came will not get better by another
+        raise TryLater(
+            "The provider refuses its own fresh token; ask again.",
+            retry_after_s=-(-(TOO_SOON_MS - since_ms) // 1000),
+            code="provider_unavailable",
+        )
     refresh.refresh_now(gateway, current.connection)
     return _read(gateway, refused.connection.tenant_id, refused.connection.id)
 

@@ -18,8 +18,10 @@ def established(store, vault, new, landed, clock):
 
 
 def claim(store, vault, worker="wrk_a", **how):
+    """A claim by who found the first tokens too old."""
+    given = {"seen_generation": 1, **how}
     with store.transaction() as tx:
-        return connections.claim_refresh(tx, vault, "con_a", worker=worker, lease_ms=LEASE_MS, **how)
+        return connections.claim_refresh(tx, vault, "con_a", worker=worker, lease_ms=LEASE_MS, **given)
 
 
 def test_a_claim_is_an_intent_in_the_database(established, store, vault, clock):
@@ -75,13 +77,30 @@ def test_a_landing_raises_the_generation_and_gives_the_claim_back(established, s
     )
 
 
-def test_nothing_is_claimed_before_its_next_attempt_unless_somebody_waits(established, store, vault, clock):
+def test_nothing_is_claimed_before_its_next_attempt(established, store, vault, clock):
     with store.transaction() as tx:
         connections.move(
             tx, vault, established, ConnectionState.ACTIVE, columns={"next_attempt_at": clock.now() + 60_000}
         )
     assert claim(store, vault) is None
-    assert claim(store, vault, ignore_wait=True) is not None
+    clock.advance(60)
+    assert claim(store, vault) is not None
+
+
+def test_tokens_that_came_since_are_not_claimed_by_who_saw_the_old_ones(established, store, vault):
+    assert claim(store, vault, seen_generation=0) is None
+
+
+def test_who_saw_no_tokens_claims_only_what_is_due(established, store, vault, clock):
+    assert claim(store, vault, seen_generation=None) is None
+    clock.advance(3000)
+    assert claim(store, vault, seen_generation=None) is not None
+
+
+def test_a_postponed_connection_keeps_its_seal(established, store, vault, clock):
+    with store.transaction() as tx:
+        connections.postpone(tx, "con_a", clock.now() + 5_000)
+        assert connections.find(tx, vault, "ten_a", "con_a").next_attempt_at == clock.now() + 5_000
 
 
 def test_due_refreshes_are_listed_most_urgent_first(store, vault, new, landed, clock):

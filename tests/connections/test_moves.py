@@ -53,7 +53,7 @@ def test_a_writer_with_an_old_view_changes_nothing(established, store, vault, cl
 
 def test_a_late_answer_does_not_land_after_a_revocation(established, store, vault, landed, clock):
     with store.transaction() as tx:
-        claim = connections.claim_refresh(tx, vault, "con_a", worker="wrk_a", lease_ms=15_000)
+        claim = connections.claim_refresh(tx, vault, "con_a", worker="wrk_a", lease_ms=15_000, seen_generation=1)
     with store.transaction() as tx:
         connections.move(
             tx, vault, claim.connection, ConnectionState.REVOKED, take_over=True, columns={"revoked_at": clock.now()}
