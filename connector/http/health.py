@@ -14,6 +14,8 @@ from connector.model.errors import ConnectorError
 
 blueprint = Blueprint("health", __name__)
 
+LONGEST_HOLD_S = 12.0  # a sign-up holds its answer while it asks whose it is, which has a deadline of 10 s
+
 _log = structlog.get_logger()
 
 
@@ -34,8 +36,11 @@ def healthy() -> dict[str, str]:
     },
 )
 def ready() -> tuple[dict[str, Any], int]:
-    """The database answers and its schema is there. Redis is a helper: losing it makes nobody unready."""
-    checks = {"database": _database(), "policy": _policy()}
+    """The database answers, its schema is there, and no provider's answer waits to be stored.
+
+    Redis is a helper: losing it makes nobody unready.
+    """
+    checks = {"database": _database(), "policy": _policy(), "held_answers": _held()}
     good = all(found == "ok" for found in checks.values())
     return {"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503
 
@@ -53,3 +58,7 @@ def _database() -> str:
 def _policy() -> str:
     parts = gateway()
     return "ok" if parts.policy.in_effect(parts.clock.now()) is not None else "no version is in effect yet"
+
+
+def _held() -> str:
+    return "ok" if gateway().flights.held_for_s < LONGEST_HOLD_S else "an answer of a provider cannot be stored"

@@ -35,12 +35,18 @@ class Presence:
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave: nothing of this process is under way any more."""
+        """Leave: nothing of this process is under way any more.
+
+        Raises:
+            DatabaseUnavailable: the entry stays behind; the sign of life is gone all the same.
+        """
         self._over.set()
         self._thread.join()
-        with self._store.transaction() as tx:
-            forget(tx, [self._id])
-        self.liveness.release()
+        try:
+            with self._store.transaction() as tx:
+                forget(tx, [self._id])
+        finally:
+            self.liveness.release()
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_S):

@@ -12,6 +12,7 @@ from connector.work import Liveness, Step
 
 CHECKPOINT_EVERY_S = 60.0
 SWEEP_EVERY_S = 60.0
+SILENT_MS = 2_000
 
 
 def refreshing(gateway: Gateway) -> list[Step]:
@@ -21,15 +22,18 @@ def refreshing(gateway: Gateway) -> list[Step]:
 
 def recovering(gateway: Gateway, liveness: Liveness) -> list[Step]:
     """Taking over what the dead held. Runs several times a second, because a provider's grace may be short."""
+    # A lock of the file system ends with its process and never before; a database's may end with its connection.
+    grace_ms = SILENT_MS if gateway.store.dialect == "postgresql" else 0
 
     def take_over() -> int:
         with gateway.store.read() as tx:
-            dead = work.dead_owners(tx, liveness)
+            dead = work.dead_owners(tx, liveness, grace_ms)
         done = refresh.recover(gateway, dead)
         if dead:
             with gateway.store.transaction() as tx:
                 done += sum(work.release_dead(tx, table, dead) for table in work.TABLES)
-                work.forget(tx, dead)
+                if done < refresh.BATCH:
+                    work.forget(tx, dead)
         return done
 
     return [Step("recover", take_over)]

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 import structlog
 
 from connector.flows.gateway import Gateway
+from connector.model.errors import TryLater
 from connector.work import Presence, Step, run_loop
 from connector.worker import steps
 
-REFRESHERS = 4
+REFRESHERS = 2
 OUTWARD = 3
 RECOVERY_EVERY_S = 0.25
 IDLE_S = 1.0
 DRAIN_S = 25.0
-HELD_POLL_S = 0.1
+HELD_TOLD_EVERY_S = 5.0
 
 _log = structlog.get_logger("worker")
 
@@ -37,7 +38,7 @@ class Worker:
         self._gateway.flights.drain()
         self._gateway.wakeup.notify()
         finished = self._drained(threads)
-        self._presence.stop()
+        self._leave()
         _log.info("worker.stopped", worker=self._gateway.worker_id, finished=finished)
         return finished
 
@@ -62,13 +63,21 @@ class Worker:
             thread.start()
         return threads
 
+    def _leave(self) -> None:
+        try:
+            self._presence.stop()
+        except TryLater as problem:  # the others will see that nobody holds the sign of life
+            _log.warning("worker.left_without_a_word", detail=problem.detail)
+
     def _drained(self, threads: list[threading.Thread]) -> bool:
         """Wait for what is under way; longer than that only for answers of providers that are not stored yet."""
         clock = self._gateway.clock
         deadline = clock.monotonic() + DRAIN_S
         for thread in threads:
             thread.join(max(0.0, deadline - clock.monotonic()))
-        while self._gateway.flights.held:
-            _log.warning("worker.holding", answers=self._gateway.flights.held)
-            clock.sleep(HELD_POLL_S)
-        return not any(thread.is_alive() for thread in threads)
+        flights = self._gateway.flights
+        landed = flights.landed(max(0.0, deadline - clock.monotonic()))
+        while flights.held:
+            _log.warning("worker.holding", answers=flights.held)
+            landed = flights.landed(HELD_TOLD_EVERY_S)
+        return landed and not any(thread.is_alive() for thread in threads)
