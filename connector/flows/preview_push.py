@@ -59,7 +59,7 @@ def preview(gateway: Gateway, client: Client, sub: str, patch: Mapping[str, Any]
         stored = records.given_values(tx, client.tenant_id, sub)
         edit = records.merged({value.pointer: open_value(key_of(value), value) for value in stored}, patch)
         found = [
-            _of_connection(gateway, ground, whole, connection, edit)
+            _of_connection(gateway, tx, ground, whole, connection, edit)
             for connection, whole in _live(gateway, tx, client, ground)
         ]
         _note(tx, ground, client, len(edit.pointers))
@@ -107,15 +107,22 @@ def _live(gateway: Gateway, tx: Transaction, client: Client, ground: Ground) -> 
     ]
 
 
-def _of_connection(gateway: Gateway, ground: Ground, whole: Integrated, connection: Connection, edit: Edit) -> Preview:
+def _of_connection(  # noqa: PLR0917  where, for whom, what
+    gateway: Gateway, tx: Transaction, ground: Ground, whole: Integrated, connection: Connection, edit: Edit
+) -> Preview:
     allowed: dict[str, dict[str, Any]] = {}
     not_sent: list[NotSent] = []
     for group, pointers in by_group(edit.pointers).items():
-        decision = may_push(gateway, ground, connection, group, given_tags(ground, pointers[0]))
+        ours = records.written_before(tx, connection.id, group)
+        listed = [pointer for pointer in pointers if pointer in edit.changed or pointer in ours]
+        if not listed:
+            not_sent.append(NotSent(group, tuple(pointers), "It was never sent there, so there is nothing to clear."))
+            continue
+        decision = may_push(gateway, ground, connection, group, given_tags(ground, listed[0]))
         if not decision.allowed:
-            not_sent.append(NotSent(group, tuple(pointers), decision.explanation, decision.clause))
+            not_sent.append(NotSent(group, tuple(listed), decision.explanation, decision.clause))
         else:
-            allowed[group] = _released(decision, edit, pointers)
+            allowed[group] = _released(decision, edit, listed)
     return _requests(whole, connection, allowed, not_sent)
 
 

@@ -18,6 +18,7 @@ from connector.records.deliveries import (
     mark_sent,
     queue_delivery,
     void_deliveries,
+    written_before,
 )
 from connector.records.edits import edit_given, put_note, remove_contact, remove_note
 from connector.records.given import Edit, merged
@@ -83,5 +84,6 @@ __all__ = [
     "store_cards",
     "tombstone_unseen",
     "void_deliveries",
+    "written_before",
     "wrong_with",
 ]

@@ -123,6 +123,23 @@ def void_deliveries(tx: Transaction, connection_id: str, field_group: str, outco
     )
 
 
+def written_before(tx: Transaction, connection_id: str, field_group: str) -> frozenset[str]:
+    """Pointers that an earlier delivery put there, or may have put there: only those are ever cleared."""
+    rows = tx.all(
+        """SELECT pointers, state, outcome FROM deliveries WHERE connection_id = :connection
+             AND field_group = :field_group AND sent_at IS NOT NULL AND outcome IS NOT NULL""",
+        connection=connection_id,
+        field_group=field_group,
+    )
+    found: set[str] = set()
+    for row in rows:
+        outcome = json.loads(row["outcome"])
+        unknown = outcome.get("result") in {"unknown", "waiting"}
+        named = json.loads(row["pointers"]) if unknown else (*outcome.get("written", ()), *outcome.get("unchanged", ()))
+        found.update(named)
+    return frozenset(found)
+
+
 def deliveries_of_user(
     tx: Transaction, tenant_id: str, sub: str, *, before: tuple[int, str] | None = None, limit: int = 50
 ) -> list[Delivery]:

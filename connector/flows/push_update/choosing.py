@@ -25,11 +25,13 @@ class Chosen:
         decision: the allowing decision for all of it; None where nothing may leave.
         sealed: pointer → value and its key; None for what is to be cleared.
         refused: pointer → (clause, words).
+        never_there: removed again before it was ever sent: the account's own value there is not ours to clear.
     """
 
     decision: Decision | None
     sealed: Mapping[str, tuple[SealedValue, DataKey] | None] = field(repr=False)
     refused: Mapping[str, tuple[str, str]]
+    never_there: tuple[str, ...] = ()
 
     def opened(self) -> dict[str, Any]:
         """The plaintext. Called by `release` alone."""
@@ -42,10 +44,14 @@ def choose(gateway: Gateway, tx: Transaction, ground: Ground, connection: Connec
     """Decide for each pointer with the tags of the value that stands there now."""
     key_of = key_finder(gateway, tx)
     held = {value.pointer: value for value in records.given_values(tx, row.tenant_id, row.sub, row.pointers)}
+    ours = records.written_before(tx, connection.id, row.field_group)
+    never_there = tuple(pointer for pointer in row.pointers if pointer not in held and pointer not in ours)
     decision: Decision | None = None
     sealed: dict[str, tuple[SealedValue, DataKey] | None] = {}
     refused: dict[str, tuple[str, str]] = {}
     for pointer in row.pointers:
+        if pointer in never_there:
+            continue
         stored = held.get(pointer)
         tags = given_tags(ground, pointer) if stored is None else stored.tags
         found = may_push(gateway, ground, connection, row.field_group, tags)
@@ -54,4 +60,4 @@ def choose(gateway: Gateway, tx: Transaction, ground: Ground, connection: Connec
             continue
         decision = found
         sealed[pointer] = None if stored is None else (stored, key_of(stored))
-    return Chosen(decision, sealed, refused)
+    return Chosen(decision, sealed, refused, never_there)

@@ -95,7 +95,7 @@ def _send(sending: Sending, grant: ProviderGrant) -> None:
         settle(sending, "void", {"result": "void", "reason": "deleted"})
         return
     if chosen.decision is None:
-        settle(sending, "refused", _refused_by_policy(chosen))
+        settle(sending, *_nothing_left(chosen))
         return
     values = release(chosen.decision, record=lambda: None, opened=chosen.opened)  # the intent is committed by now
     change = ProfileChange(values, idempotency_key=row.idempotency_key)
@@ -177,7 +177,7 @@ def _outcome(grant: ProviderGrant, chosen: Chosen, outcome: WriteOutcome) -> tup
     shown: dict[str, Any] = {
         "result": "written" if outcome.written else "unchanged" if done else "refused",
         "written": sorted(outcome.written),
-        "unchanged": sorted(outcome.unchanged),
+        "unchanged": sorted((*outcome.unchanged, *chosen.never_there)),
         "refused": refused,
     }
     if refused and grant.whole.entry.deep_link:
@@ -185,10 +185,13 @@ def _outcome(grant: ProviderGrant, chosen: Chosen, outcome: WriteOutcome) -> tup
     return "done" if done else "refused", shown
 
 
-def _refused_by_policy(chosen: Chosen) -> Mapping[str, Any]:
+def _nothing_left(chosen: Chosen) -> tuple[str, Mapping[str, Any]]:
+    """Everything was refused by the policy, or was typed and removed again before it was sent."""
+    if not chosen.refused:
+        return "done", {"result": "unchanged", "written": [], "unchanged": list(chosen.never_there), "refused": {}}
     refused = {pointer: {"clause": clause, "reason": words} for pointer, (clause, words) in chosen.refused.items()}
-    clause = next((found[0] for found in chosen.refused.values()), "")
-    return {"result": "refused", "clause": clause, "refused": refused}
+    clause = next(found[0] for found in chosen.refused.values())
+    return "refused", {"result": "refused", "clause": clause, "refused": refused}
 
 
 def _unable(grant: ProviderGrant, words: str) -> Mapping[str, Any]:
