@@ -243,7 +243,8 @@ def _grants(gateway: Gateway, job: _Job, provider: str) -> tuple[list[Grant], in
         held = tokens.held(tx, job.asked.tenant_id, job.asked.connection_id)
         if job.connection is not None and held is not None and held.row["token_access"] is not None:
             key = tokens.token_key(tx, gateway.vault, held)
-            account = people.account_claims(tx, gateway.vault, job.connection.identity_id)
+            erased = job.connection.pseudonym is None  # the account's name is forgotten; its tokens are enough here
+            account = {} if erased else people.account_claims(tx, gateway.vault, job.connection.identity_id)
             found.append(tokens.opened_grant(key, held, job.connection.granted_scopes, account, now=tx.now()))
         whose = TokenOwner(job.asked.tenant_id, job.asked.connection_id, provider)
         key = gateway.vault.key(tx, whose.owner)

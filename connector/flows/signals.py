@@ -13,7 +13,7 @@ import structlog
 
 from connector import connections, people
 from connector.clients import integration_with_id
-from connector.connections import Connection
+from connector.connections import Connection, Revocation
 from connector.flows import revoke
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
@@ -25,6 +25,7 @@ from connector.people import NewIdentity
 from connector.records import ending
 from connector.storage import Transaction
 from connector.storage.errors import UniqueViolation
+from providers import catalogue
 from providers.capabilities import SendsSignals, Signal, SignalRequest
 from providers.errors import ProviderError
 
@@ -56,6 +57,38 @@ def receive(gateway: Gateway, integration_id: str, request: SignalRequest) -> Re
         return _once(gateway, whole, request.kind, signal)
     except UniqueViolation:  # the same signal twice at the same moment: the other one was first
         return _once(gateway, whole, request.kind, signal)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """How a request to delete data, or a revocation, stands. Times in ms since the epoch.
+
+    `revocation` None: there was nothing of that account here, or it had gone before.
+    """
+
+    asked_at: int
+    revocation: Revocation | None
+    provider: str
+
+
+def deletion_with(gateway: Gateway, code: str) -> Deletion:
+    """What a status page shows. Raises NotFound for a code that nobody was given."""
+    with gateway.store.read() as tx:
+        found = connections.revocation_with_code(tx, code)
+        if found is not None:
+            provider = _provider_of(gateway, tx, found.integration_id)
+            return Deletion(found.created_at, found, provider)
+        signal = tx.one("SELECT received_at, integration_id FROM signals WHERE code = :code", code=code)
+        if signal is None:
+            raise NotFound("request", code="unknown_code")
+        return Deletion(signal["received_at"], None, _provider_of(gateway, tx, signal["integration_id"]))
+
+
+def _provider_of(gateway: Gateway, tx: Transaction, integration_id: str) -> str:
+    try:
+        return catalogue.entry(integration_with_id(tx, gateway.vault, integration_id).provider).title
+    except NotFound:
+        return "the provider"
 
 
 def _once(gateway: Gateway, whole: Integrated, kind: str, signal: Signal) -> Received:

@@ -19,6 +19,8 @@ from connector.people.identities import (
     unlinked_of,
 )
 from connector.people.portal import (
+    LINK_MS,
+    SESSION_MS,
     NewLink,
     PortalSession,
     consume_link,
@@ -32,6 +34,8 @@ from connector.people.refused import is_refused, remember_refused
 from connector.people.users import User, create_user, find_user, mark_deleted, set_age, visit
 
 __all__ = [
+    "LINK_MS",
+    "SESSION_MS",
     "Identity",
     "NewIdentity",
     "NewLink",

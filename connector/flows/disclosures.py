@@ -1,0 +1,93 @@
+"""Who got what of a person, when, and under which clause: the ledger's entries in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector import ledger
+from connector.clients import clients_of
+from connector.flows.gateway import Gateway
+from connector.ledger import Recorded
+from connector.model.errors import NotFound
+from connector.model.tags import Account
+from connector.people import find_user
+
+PAGE = 200
+_READ_AT_ONCE = 500
+
+_WHAT: Mapping[str, str] = {
+    "token_handout": "A provider's access token",
+    "release": "Values",
+    "push_outcome": "A change you made",
+    "exported": "A copy of everything",
+}
+_RECIPIENTS: Mapping[str, str] = {
+    "us": "the app",
+    "owner": "yourself",
+    "provider": "the provider",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One time something left. `at` in ms; `entry` is its place in the ledger."""
+
+    entry: int
+    at: int
+    what: str
+    recipient: str
+    purpose: str
+    clause: str
+    categories: tuple[str, ...]
+    count: int | None
+    connection: str | None
+    outcome: str | None
+
+
+def disclosures_of(
+    gateway: Gateway, tenant_id: str, sub: str, *, before: int | None = None, limit: int = PAGE
+) -> list[Disclosure]:
+    """What left, newest first. `before`: the ledger id of the last one on the page before.
+
+    Raises:
+        NotFound: no such user, or a deleted one: nothing leads from them to the ledger any more.
+    """
+    found: list[Disclosure] = []
+    with gateway.store.read() as tx:
+        user = find_user(tx, tenant_id, sub)
+        if user is None or user.account is not Account.OPEN or user.pseudonym is None:
+            raise NotFound("user", code="unknown_user")
+        names = {client.id: client.name for client in clients_of(tx, gateway.vault, tenant_id)}
+        while len(found) < limit:
+            entries = ledger.show(tx, user.pseudonym, _READ_AT_ONCE, before, tenant_id=tenant_id)
+            found += [_disclosure(entry, names) for entry in entries if entry.kind in _WHAT]
+            if len(entries) < _READ_AT_ONCE:
+                break
+            before = entries[-1].id
+    return found[:limit]
+
+
+def _disclosure(entry: Recorded, names: Mapping[str, str]) -> Disclosure:
+    facts: Mapping[str, Any] = entry.facts
+    client = facts.get("client")
+    recipient = names.get(client, "an app that is gone") if client else _recipient(entry)
+    return Disclosure(
+        entry=entry.id,
+        at=entry.at,
+        what=_WHAT[entry.kind],
+        recipient=recipient,
+        purpose=facts.get("purpose") or ("sync" if entry.kind == "push_outcome" else ""),
+        clause=facts.get("clause") or "",
+        categories=tuple(facts.get("categories") or ()),
+        count=facts.get("count"),
+        connection=facts.get("connection"),
+        outcome=facts.get("outcome"),
+    )
+
+
+def _recipient(entry: Recorded) -> str:
+    if entry.kind == "push_outcome":
+        return _RECIPIENTS["provider"]
+    return _RECIPIENTS.get(entry.facts.get("recipient") or "us", "the app")
