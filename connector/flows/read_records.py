@@ -6,7 +6,7 @@ worker reads them by any purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +111,24 @@ def read_contacts(
         stored = _visible(client, ground, records.of_cards(tx, [card.id for card in cards]))
     shown, withheld = _released(gateway, ground, use, stored, client_id=client.id)
     return _by_card([card for card in cards if _may_see(client, ground, card.connection_id)], shown, withheld)
+
+
+def read_claims(
+    gateway: Gateway, client: Client, sub: str, wanted: Callable[[Ground, SealedValue], bool]
+) -> CardView:
+    """What a person's own token opens about them: the wanted values of their profile, for purpose account.
+
+    Raises:
+        NotFound: no such user.
+    """
+    with gateway.store.read() as tx:
+        ground = ground_of(gateway, tx, client.tenant_id, sub)
+        cards = records.of_person(tx, client.tenant_id, sub, kind="self")
+        held = _visible(client, ground, records.of_cards(tx, [card.id for card in cards]))
+    stored = [value for value in held if wanted(ground, value)]
+    use = Use(Action.USE, Recipient.US, Purpose.ACCOUNT)
+    shown, withheld = _released(gateway, ground, use, stored, client_id=client.id)
+    return CardView(None, tuple(shown), tuple(withheld))
 
 
 def read_for_owner(gateway: Gateway, tenant_id: str, sub: str, action: Action) -> list[CardView]:

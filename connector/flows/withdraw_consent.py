@@ -16,6 +16,8 @@ from connector.model.tags import Choice
 from connector.records import Change
 from connector.storage import Transaction
 
+_CARDS = {"profile": "self", "contacts": "contact"}  # what an import of each kind brought; claims are not kept
+
 
 def withdraw_consent(gateway: Gateway, client: Client, sub: str, consent_id: str) -> Consent:
     """The app says that the person takes a choice back. Idempotent.
@@ -46,7 +48,7 @@ def withdraw_in(
     if ended.direction is Direction.PUSH:
         outcome = {"result": "void", "reason": "switched_off", "clause": "3a"}
         records.void_deliveries(tx, ended.connection_id, ended.field_group, outcome)
-    else:
+    elif ended.field_group in _CARDS:
         _close_feed(tx, ended)
     facts: dict[str, Any] = {
         "client": client_id,
@@ -66,8 +68,7 @@ def withdraw_in(
 
 def _close_feed(tx: Transaction, ended: Consent) -> None:
     """The feed says which cards are no longer open."""
-    kind = "contact" if ended.field_group == "contacts" else "self"
-    cards = records.of_person(tx, ended.tenant_id, ended.sub, kind=kind)
+    cards = records.of_person(tx, ended.tenant_id, ended.sub, kind=_CARDS[ended.field_group])
     closed = [card for card in cards if card.connection_id == ended.connection_id]
     records.note_changes(
         tx, [Change(card.tenant_id, card.sub, card.id, "", card.connection_id, "closed", "") for card in closed]

@@ -16,6 +16,7 @@ from authlib.integrations.flask_client import OAuth
 from flask import Flask, jsonify, redirect, session, url_for
 
 from connector.clients import Client, NewIntegration, add_client, add_integration, integrations
+from connector.flows import import_records
 from connector.http import create_app
 from connector.model.clock import SystemClock
 from connector.model.ids import new_id
@@ -113,11 +114,12 @@ def authlib_app(issuer: str, client: Client, secret: Secret) -> Flask:
     def callback() -> Any:
         token = oauth.gateway.authorize_access_token()
         session["user"] = dict(token["userinfo"])
+        session["asked"] = dict(oauth.gateway.userinfo(token=token))
         return redirect("/me")
 
     @app.get("/me")
     def me() -> Any:
-        return jsonify(session["user"])
+        return jsonify(session["user"] | {"asked": session["asked"]})
 
     return app
 
@@ -126,6 +128,7 @@ def test_authlib_s_flask_client_signs_a_person_up_and_in_again(street: Street) -
     port = free_port()
     home = f"http://127.0.0.1:{port}"
     client, secret = street.new_client(f"{home}/callback")
+    gateway = street.house.gateway
     street.serve(authlib_app(street.issuer, client, secret), port)
 
     seen = []
@@ -133,9 +136,14 @@ def test_authlib_s_flask_client_signs_a_person_up_and_in_again(street: Street) -
         browser = requests.Session()
         back = street.walk(f"{home}/login", "ada", until=f"{home}/callback", browser=browser)
         seen.append(browser.get(back, timeout=10).json())
+        while import_records.step(gateway):
+            pass
     assert seen[0]["sub"] == seen[1]["sub"]
     assert seen[0]["email"] == "ada@example.org"
     assert seen[0]["iss"] == street.issuer
+    assert seen[0]["asked"] == {"sub": seen[0]["sub"]}  # nothing was imported yet
+    assert seen[1]["asked"]["email"] == "ada@example.org"
+    assert seen[1]["asked"]["name"] == seen[1]["name"]
 
 
 @pytest.mark.node

@@ -1,4 +1,7 @@
-"""The consents that a sign-up makes, in its own transaction: what the notice named, and the groups that were ticked."""
+"""The consents that a sign-up makes, in its own transaction: what the notice named, and the groups that were ticked.
+
+What the app learns by the sign-in itself stands in the notice too, so it is a consent of its own for each scope.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from connector.connections import Connection
 from connector.consent import Direction, Given, Party, Process
 from connector.consent import Notice as ShownNotice
 from connector.flows.gateway import Gateway
+from connector.flows.person_claims import GROUPS, SCOPES
 from connector.flows.signup_link.arrival import Arrival, Landing
 from connector.flows.signup_link.notice import CATEGORIES_OF, LANGUAGE, opened_by
 from connector.ledger import Kind as EntryKind
@@ -29,7 +33,10 @@ class Agreed:
 
 def record(landing: Landing, user: User, connection: Connection) -> Agreed:
     """Write the consents. Who went straight on chose nothing anew: what they withdrew stays withdrawn."""
-    progress = landing.arrival.authorization.progress
+    progress, request = landing.arrival.authorization.progress, landing.arrival.authorization.request
+    for scope, claims in SCOPES.items():
+        if scope in request.scopes:
+            _agree(landing, user, connection, Direction.IMPORT, claims.group)
     for word in progress.imports:
         _agree(landing, user, connection, Direction.IMPORT, word)
     for group in progress.push:
@@ -114,6 +121,8 @@ def _categories(arrival: Arrival, direction: Direction, group: str) -> tuple[Cat
     """What the notice named under this heading: for an import, only what the scopes that were asked for open."""
     if direction is Direction.PUSH:
         return (Category.PROFILE if group in _OF_PROFILE else Category.CONTACT,)
+    if group in GROUPS:
+        return (GROUPS[group].category,)
     known = arrival.whole.entry.scopes
     asked = [known[scope] for scope in arrival.authorization.progress.scopes if scope in known]
     opened = {word for scope in asked for word in scope.imports}
@@ -136,16 +145,17 @@ def _process(
     gateway: Gateway, arrival: Arrival, direction: Direction, group: str, categories: tuple[Category, ...]
 ) -> Process:
     retention, title = gateway.settings.policy.retention, arrival.whole.entry.title
-    kept = min(getattr(retention, category.value) for category in categories)
+    kept = 0 if group in GROUPS else min(getattr(retention, category.value).days for category in categories)
     imports = direction is Direction.IMPORT
+    collects = ("collect", "us", "account" if group in GROUPS else "service")
     return Process(
-        flow=("collect", "us", "service") if imports else ("push", "provider", "sync"),
+        flow=collects if imports else ("push", "provider", "sync"),
         provider=arrival.whole.entry.name,
         categories=tuple(category.value for category in categories),
         fields=() if imports else FIELD_GROUPS[group],
         source="imported" if imports else "given",
         clause="2a" if imports else "3a",
-        storage=f"P{kept.days}D",
+        storage=f"P{kept}D",
         recipients=(gateway.settings.policy.controller.name,) if imports else (title,),
     )
 

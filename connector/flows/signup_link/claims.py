@@ -7,34 +7,13 @@ from typing import Any
 from connector import consent
 from connector.connections import Connection
 from connector.consent import Direction
+from connector.flows.person_claims import SCOPES, may_learn
 from connector.flows.signup_link.arrival import Landing
 from connector.ledger import Kind as EntryKind
-from connector.model.tags import Account, Category, Choice, Link, Notice, Source, Standing, Tags, Use
+from connector.model.tags import Choice, Source
 from connector.people import User
+from connector.policy import Decision
 
-# OpenID Connect Core section 5.4, with the policy's category of each.
-_OF_SCOPE = {
-    "profile": (
-        Category.PROFILE,
-        (
-            "name",
-            "family_name",
-            "given_name",
-            "middle_name",
-            "nickname",
-            "preferred_username",
-            "profile",
-            "picture",
-            "website",
-            "gender",
-            "birthdate",
-            "zoneinfo",
-            "locale",
-            "updated_at",
-        ),
-    ),
-    "email": (Category.CONTACT, ("email", "email_verified")),
-}
 _LONGEST = 2048
 
 
@@ -42,38 +21,42 @@ def allowed(landing: Landing, user: User, connection: Connection) -> dict[str, A
     """The claims, each by a decision to take it in and to use it. What is handed over is in the ledger."""
     known = landing.arrival.account.claims
     found: dict[str, Any] = {}
-    categories: list[str] = []
+
+    def choice(group: str) -> Choice:
+        return consent.standing(landing.tx, landing.gateway.vault, connection.id, Direction.IMPORT, group)
+
     for scope in landing.arrival.authorization.request.scopes:
-        category, names = _OF_SCOPE.get(scope, (Category.PROFILE, ()))
-        named = {name: known[name] for name in names if _is_plain(known.get(name))}
-        if named and _may(landing, user, connection, category):
+        claims = SCOPES.get(scope)
+        if claims is None:
+            continue
+        named = {name: known[name] for name in claims.names if _is_plain(known.get(name))}
+        if not named:
+            continue
+        decision = may_learn(landing.gateway, user, connection, claims, choice=choice, at=landing.tx.now())
+        if decision.allowed:
+            _note(landing, user, connection, decision, category=claims.category.value, count=len(named))
             found |= named
-            categories.append(category.value)
-    if categories:
-        landing.note(
-            user,
-            EntryKind.RELEASE,
-            {
-                "use": "use",
-                "recipient": "us",
-                "purpose": "account",
-                "categories": categories,
-                "sources": [Source.IMPORTED.value],
-                "count": len(found),
-                "connection": connection.id,
-            },
-        )
     return found
 
 
-def _may(landing: Landing, user: User, connection: Connection, category: Category) -> bool:
-    tx, gateway = landing.tx, landing.gateway
-    choice = consent.standing(tx, gateway.vault, connection.id, Direction.IMPORT, "profile")
-    # The notice names what the app learns by the sign-in itself; only a withdrawal closes that again.
-    standing = Standing(Account.OPEN, Link.CONNECTED, Choice.GIVEN if choice is Choice.NONE else choice, Notice.CLEAR)
-    tags = Tags(category, Source.IMPORTED, age=user.age)
-    uses = (Use.of("collect", "us", "account"), Use.of("use", "us", "account"))
-    return all(gateway.policy.decide(use, tags, standing, tx.now(), user.last_visit_at).allowed for use in uses)
+def _note(
+    landing: Landing, user: User, connection: Connection, decision: Decision, *, category: str, count: int
+) -> None:
+    landing.note(
+        user,
+        EntryKind.RELEASE,
+        {
+            "use": "use",
+            "recipient": "us",
+            "purpose": "account",
+            "clause": decision.clause,
+            "policy_version": decision.version,
+            "categories": [category],
+            "sources": [Source.IMPORTED.value],
+            "count": count,
+            "connection": connection.id,
+        },
+    )
 
 
 def _is_plain(value: object) -> bool:

@@ -6,16 +6,18 @@ from typing import Any
 
 from flask import Blueprint
 
-from connector.flows.userinfo import userinfo_claims
+from connector.flows.userinfo import CLAIMS, userinfo_claims
 from connector.http.authentication import InsufficientScope, bearer_caller
 from connector.http.context import gateway
 from connector.http.operations import TEXT, an_object, operation
 
 blueprint = Blueprint("oauth_userinfo", __name__)
 
+_CLAIMS = an_object({"sub": TEXT}, dict.fromkeys(CLAIMS, TEXT))
+
 
 @blueprint.route("/oauth/userinfo", methods=["GET", "POST"])
-@operation("Claims about the signed-in person", "OAuth", security="person", answers={200: an_object({"sub": TEXT})})
+@operation("Claims about the signed-in person", "OAuth", security="person", answers={200: _CLAIMS})
 def userinfo() -> dict[str, Any]:
     """`sub`, and the claims that scopes and policy allow at this moment."""
     found = bearer_caller()

@@ -41,7 +41,7 @@ def test_the_token_opens_userinfo_for_the_same_sub(town: Town) -> None:
 def test_one_transaction_makes_user_identity_connection_tokens_consents_and_first_import(town: Town) -> None:
     town.sign_up("ada")
     made = town.how_many(*NOTHING_MADE)
-    assert made == {"users": 1, "identities": 1, "connections": 1, "connection_tokens": 1, "consents": 2, "imports": 1}
+    assert made == {"users": 1, "identities": 1, "connections": 1, "connection_tokens": 1, "consents": 4, "imports": 1}
     kinds = [row["kind"] for row in town.rows("ledger_entries")]
     for kind in ("user_created", "identity_linked", "connection_created", "consent", "provider_request"):
         assert kind in kinds
@@ -145,7 +145,9 @@ def test_import_can_be_narrowed_to_nothing(town: Town) -> None:
     started, query = town.pushed(**{"import": ""})
     tokens = town.finished(town.to_app(town.browser(), query), started)
     assert tokens["claims"]["sub"]
-    assert town.how_many("imports", "consents") == {"imports": 0, "consents": 0}
+    assert town.how_many("imports") == {"imports": 0}
+    agreed = {row["field_group"] for row in town.rows("consents")}
+    assert agreed == {"claims_profile", "claims_email"}  # what the app learns by the sign-in itself, and no import
 
 
 def test_a_narrowed_import_asks_for_less_at_the_provider(town: Town) -> None:
