@@ -21,7 +21,7 @@ from connector.clients import tenants as every_tenant
 from connector.egress import Egress
 from connector.ledger import show as entries
 from connector.model.clock import Clock
-from connector.model.errors import ConnectorError, Misconfigured
+from connector.model.errors import ConnectorError, Misconfigured, TryLater
 from connector.policy import check as prove_all
 from connector.settings import Settings, find, load, shipped
 from connector.storage import Store, current_revision, head_revision, known_revisions, open_store
@@ -153,10 +153,8 @@ def database(patient: Patient) -> Iterator[Check]:
     store = patient.store
     try:
         found = current_revision(store)
-    except sa.exc.SQLAlchemyError as error:
-        yield Check(
-            "database", "fail", f"cannot be reached ({type(error).__name__}).", "Start it, or mend database.url."
-        )
+    except TryLater as error:
+        yield Check("database", "fail", f"cannot be reached ({error.detail}).", "Start it, or mend database.url.")
         return
     head = head_revision()
     if found is None:

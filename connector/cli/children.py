@@ -80,8 +80,7 @@ class Children:
             child.process.wait()
             return False
         finally:
-            if child.process.stdin is not None:
-                child.process.stdin.close()
+            _let_go(child.process)
         return True
 
     def _watched(self, child: _Child) -> bool:
@@ -95,6 +94,7 @@ class Children:
         code = child.process.poll()
         if code is None:
             return True
+        _let_go(child.process)
         child.deaths.append(now)
         while child.deaths[0] < now - WITHIN_S:
             child.deaths.popleft()
@@ -110,6 +110,12 @@ class Children:
         return subprocess.Popen(  # noqa: S603  our own interpreter and modules
             list(role.command), stdin=subprocess.PIPE, env=self._environment, start_new_session=True
         )
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close our end of the pipe."""
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def python(*words: str) -> list[str]:

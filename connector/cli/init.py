@@ -26,7 +26,13 @@ FILE_NAME = "connector.toml"
 )
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--tenant", default="main", show_default=True, help="The name of the first tenant.")
-@click.option("--mode", type=click.Choice(["development", "production"]), default="development", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["development", "production"]),
+    default="development",
+    show_default=True,
+    help="What is allowed.",
+)
 @click.option("--public-url", help="The gateway's own origin; production needs one with https.")
 @click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Where the public listener binds.")
 @click.option("--admin-bind", help="Where metrics are served; else nowhere.")

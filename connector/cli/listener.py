@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -24,12 +25,14 @@ from connector.cli.parent import stop_with_parent
 from connector.flows.gateway import Gateway
 from connector.http import create_app
 from connector.http.operator import create_operator_app
-from connector.model.errors import ConnectorError
+from connector.model.errors import ConnectorError, TryLater
 from connector.settings import load
+from connector.work import Presence
 from vault import harden_process
 
 DOORS: dict[str, Callable[[Gateway], Any]] = {"public": create_app, "operator": create_operator_app}
 KILL_AFTER_S = 60  # longer than a provider may take to answer: an answer that is under way is stored
+LAND_WITHIN_S = 15
 BACKLOG = 1024
 
 
@@ -75,15 +78,20 @@ def _door(config: Path | None, door: str) -> Any:
     except ConnectorError as error:
         sys.stderr.write(f"{error.hint}\n")
         raise SystemExit(1) from error
-    Finalize(None, _closed, args=(gateway,), exitpriority=10)
+    presence = Presence(gateway.store, gateway.worker_id, "listener")  # a listener refreshes too, and may die
+    presence.start()
+    Finalize(None, _closed, args=(gateway, presence), exitpriority=10)
     return DOORS[door](gateway)
 
 
-def _closed(gateway: Gateway) -> None:
+def _closed(gateway: Gateway, presence: Presence) -> None:
     """At the end of the process: no new refresh, every answer that is held stored, every handout committed."""
     gateway.flights.drain()
+    gateway.flights.landed(LAND_WITHIN_S)
     while gateway.flights.held:
         gateway.clock.sleep(0.1)
+    with suppress(TryLater):  # the database is away: the others see that nobody holds the sign of life
+        presence.stop()
     app.close(gateway)
 
 

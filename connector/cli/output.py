@@ -31,6 +31,10 @@ class Output:
         else:
             show()
 
+    def event(self, value: Any, sentence: str) -> None:
+        """What a process that goes on has to tell: one line, as its stdout is a stream of lines."""
+        click.echo(json.dumps(value, ensure_ascii=False) if self.as_json else sentence)
+
     def say(self, sentence: str) -> None:
         """A sentence for people; machines do not get it."""
         if not self.as_json:

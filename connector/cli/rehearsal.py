@@ -32,7 +32,7 @@ def rehearsal(session: Session, *, bind: str, faults: Path | None) -> None:
         signal.signal(number, lambda *_: stop.set())
     with _started(bind, faults) as server:
         value: dict[str, Any] = {"issuer": server.url, "client_secret": Config().default_secret}
-        session.out.document(value, lambda: _show(session, server.url))
+        session.out.event(value, _sentence(server.url))
         stop.wait()
 
 
@@ -47,6 +47,8 @@ def _started(bind: str, faults: Path | None) -> Any:
         ) from error
 
 
-def _show(session: Session, url: str) -> None:
-    session.out.say(f"Rehearsal listens on {url} and signs in pretend people. Ctrl-C ends it.")
-    session.out.say(f'Any client id is known, with the secret "{Config().default_secret}".')
+def _sentence(url: str) -> str:
+    return (
+        f"Rehearsal listens on {url} and signs in pretend people. Any client id is known, with the secret "
+        f'"{Config().default_secret}". Ctrl-C ends it.'
+    )

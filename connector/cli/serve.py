@@ -105,7 +105,7 @@ def _announce(session: Session, where: dict[str, Any], stop: threading.Event) ->
     public_url = session.settings.server.public_url
     words = [f"Serving {public_url} on {public}", f"metrics on {admin}" if admin else "no metrics listener"]
     words.append("with a worker." if where["worker"] else "without a worker: run one with connector worker.")
-    session.out.document({"public_url": public_url, **where}, lambda: session.out.say(", ".join(words)))
+    session.out.event({"public_url": public_url, **where}, ", ".join(words))
 
 
 def _answers(address: str) -> bool:

@@ -25,6 +25,7 @@ def worker(session: Session, *, child: bool) -> None:
         stop_with_parent()
     gateway = session.gateway
     logs.configure(session.settings.log)
-    session.out.document({"worker": gateway.worker_id}, lambda: session.out.say(f"Worker {gateway.worker_id} runs."))
+    if not child:
+        session.out.event({"worker": gateway.worker_id}, f"Worker {gateway.worker_id} runs.")
     if not Worker(gateway).run(stop):
         raise click.exceptions.Exit(1)

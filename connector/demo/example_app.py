@@ -132,8 +132,8 @@ def _read(backend: WebApp, user: dict[str, Any], purpose: str) -> dict[str, Any]
         "values": profile.json().get("values", []) if profile.ok else [],
         "withheld": profile.json().get("withheld", []) if profile.ok else [],
         "refusal": "" if profile.ok else _why(profile),
-        "contacts": (contacts.json().get("contacts", []) if contacts.ok else [])[:SHOWN],
-        "deliveries": (deliveries.json().get("deliveries", []) if deliveries.ok else [])[:SHOWN],
+        "contacts": (contacts.json().get("items", []) if contacts.ok else [])[:SHOWN],
+        "deliveries": (deliveries.json().get("items", []) if deliveries.ok else [])[:SHOWN],
         "state": connection.json().get("state_in_words", "") if connection.ok else "",
     }
 

@@ -206,7 +206,7 @@ def refused(story: Story) -> list[str]:
     hold(said["error"] == "invalid_request" and said["code"] == "refused", "invalid_request, refused", said)
     hold(said.get("clause"), "the clause that refused it", said)
     hold("access_token" not in said, "no token")
-    return [f"Refused by clause {said['clause']}: {said['error_description']}"]
+    return [said["error_description"]]
 
 
 def revoked(story: Story) -> list[str]:
@@ -225,17 +225,16 @@ def revoked(story: Story) -> list[str]:
 
 def receipt(story: Story) -> list[str]:
     """The receipt, checked offline, with nothing but the file and the public keys."""
-    path = f"/v1/connections/{story.connection}"
-    link = eventually(lambda: _final(story, path), "the final receipt")
+    content = eventually(lambda: _final(story), "the final receipt")
     file = story.stage.folder / "receipt.json"
-    file.write_bytes(link)
+    file.write_bytes(content)
     keys = story.stage.folder / "jwks.json"
     keys.write_bytes(requests.get(f"{story.stage.gateway}/oauth/jwks", timeout=10).content)
     code, verdict = command_json(story.stage.folder, "receipts", "verify", str(file), "--keys", str(keys))
     hold(code == 0 and verdict["valid"] and verdict["trusted"], "a valid receipt", verdict)
     hold(verdict["body"]["provider_outcome"] == "confirmed", "the provider's confirmation in it", verdict["body"])
     story.receipt = verdict["body"]
-    forged = json.loads(link)
+    forged = json.loads(content)
     forged["entry"]["at"] += 1
     file.write_text(json.dumps(forged), encoding="utf-8")
     code, verdict = command_json(story.stage.folder, "receipts", "verify", str(file), "--keys", str(keys))
@@ -294,23 +293,24 @@ def _contacts(story: Story) -> list[dict[str, Any]] | None:
     query = {"purpose": "service", "limit": "200"}
     answer = story.app.call("GET", f"/v1/users/{story.sub}/contacts", **query)
     hold(answer.ok, "the contacts", answer.text)
-    found = answer.json()["contacts"]
+    found = answer.json()["items"]
     return found or None
 
 
 def _done(story: Story) -> dict[str, Any] | None:
     answer = story.app.call("GET", f"/v1/users/{story.sub}/deliveries")
     hold(answer.ok, "the deliveries", answer.text)
-    listed: list[dict[str, Any]] = answer.json()["deliveries"]
+    listed: list[dict[str, Any]] = answer.json()["items"]
     return next((one for one in listed if one["state"] == "done"), None)
 
 
-def _final(story: Story, path: str) -> bytes | None:
-    answer = story.app.call("DELETE", path)  # idempotent: it answers with the newest receipt
+def _final(story: Story) -> bytes | None:
+    answer = story.app.call("DELETE", f"/v1/connections/{story.connection}")  # idempotent; it names the newest receipt
     hold(answer.status_code == 202, "the same answer again", answer.text)  # noqa: PLR2004
     said = answer.json()
-    if said["receipt"]["status"] != "final":
+    if said["provider"] == "trying":
         return None
-    file = story.app.call("GET", said["receipt"]["href"])
+    hold(said["provider"] == "confirmed", "the provider's confirmation", said)
+    file = story.app.call("GET", said["receipt"])
     hold(file.ok, "the receipt's file", file.text)
     return file.content
