@@ -38,11 +38,22 @@ def table() -> str:
 
 
 def _line(path: str, method: str, described: Operation) -> str:
-    who = {"clients": "a client, by its credentials", "person": "a person's access token"}.get(
-        described.security, "anyone"
-    )
-    asks = f"`{described.scope}`" if described.scope else who
+    asks = f"`{described.scope}`" if described.scope else _who(path, described.security)
     return f"| `{method} {path}` | {described.summary}{' ↻' if described.idempotent else ''} | {asks} |"
+
+
+def _who(path: str, security: str) -> str:
+    if security:
+        return {"clients": "a client, by its credentials", "person": "a person's access token"}[security]
+    by_place = {
+        "/callback": "the browser that began",
+        "/deletions": "whoever holds the code",
+        "/oauth/authorize/": "the browser that began",
+        "/portal/enter": "whoever holds the link",
+        "/portal": "the person, by their session",
+        "/signals": "the provider, by its signature",
+    }
+    return next((who for place, who in by_place.items() if path.startswith(place)), "anyone")
 
 
 MADE = {("states.md", "moves"): states, ("http.md", "routes"): table}
