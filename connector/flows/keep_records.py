@@ -11,6 +11,9 @@ _DAY_MS = 24 * 3600 * 1000
 
 def step(gateway: Gateway) -> bool:
     """Delete what is over, place what is new in the feed, forget what is old in it. True where there was something."""
+    with gateway.store.read() as tx:
+        if not records.keeping_due(tx, tx.now() - FEED_DAYS * _DAY_MS):
+            return False
     with gateway.store.transaction() as tx:
         dropped = records.drop_expired(tx)
         pruned = records.prune_changes(tx, tx.now() - FEED_DAYS * _DAY_MS)

@@ -16,6 +16,7 @@ from connector.records.deliveries import (
     deliveries_of_user,
     delivery,
     mark_sent,
+    note_late_outcome,
     queue_delivery,
     void_deliveries,
     written_before,
@@ -26,7 +27,7 @@ from connector.records.imports import Import, find_import, imports_of, note_prog
 from connector.records.jscontact import category_of, check_value, wrong_with
 from connector.records.notes import NOTE_POINTER
 from connector.records.reading import all_of, given_values, of_cards, of_person
-from connector.records.retention import drop_expired, drop_unrevised
+from connector.records.retention import drop_expired, drop_unrevised, keeping_due
 from connector.records.storing import IncomingCard, Into, Tally, store_cards, tombstone_unseen
 from connector.records.values import NewValue, Origin, SealedValue, open_value
 
@@ -64,10 +65,12 @@ __all__ = [
     "given_values",
     "imports_of",
     "keep_cursor",
+    "keeping_due",
     "lock_person",
     "mark_sent",
     "merged",
     "note_changes",
+    "note_late_outcome",
     "note_progress",
     "of_cards",
     "of_person",

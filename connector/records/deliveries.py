@@ -110,6 +110,17 @@ def mark_sent(tx: Transaction, delivery_id: str, fence: int, *, sent: bool) -> b
     return changed == 1
 
 
+def note_late_outcome(tx: Transaction, delivery_id: str, outcome: Mapping[str, Any]) -> bool:
+    """What came of a delivery that was called off after its bytes had left: the state stays, the truth is added."""
+    changed = tx.run(
+        """UPDATE deliveries SET outcome = :outcome
+           WHERE id = :id AND state = 'void' AND sent_at IS NOT NULL AND outcome IS NULL""",
+        outcome=json.dumps(dict(outcome)),
+        id=delivery_id,
+    )
+    return changed == 1
+
+
 def void_deliveries(tx: Transaction, connection_id: str, field_group: str, outcome: Mapping[str, Any]) -> int:
     """Queued deliveries of a group that was switched off come to nothing; how many. A sent one is left to end."""
     return tx.run(

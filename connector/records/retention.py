@@ -9,6 +9,20 @@ from connector.storage import Transaction
 BATCH = 500
 
 
+def keeping_due(tx: Transaction, feed_before: int) -> bool:
+    """Whether anything is over, waits for its place in the feed, or is old in it: asked before a lock is taken."""
+    row = tx.one(
+        """SELECT EXISTS (SELECT 1 FROM records WHERE expires_at <= :now) AS expired,
+                  EXISTS (SELECT 1 FROM changes WHERE position IS NULL) AS waiting,
+                  (SELECT MIN(at) FROM changes WHERE position = (SELECT MIN(position) FROM changes)
+                     AND position < (SELECT MAX(position) FROM changes)) AS oldest""",
+        now=tx.now(),
+    )
+    if row is None:
+        return False
+    return bool(row["expired"] or row["waiting"] or (row["oldest"] is not None and row["oldest"] < feed_before))
+
+
 def drop_expired(tx: Transaction, *, limit: int = BATCH) -> int:
     """Delete values whose time is over; how many. The feed is told of those that were current."""
     rows = tx.all(

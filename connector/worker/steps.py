@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connector import clients, connections, ledger, work
-from connector.flows import evidence, import_records, push_update, refresh, revoke
+from connector.flows import evidence, import_records, keep_records, push_update, refresh, revoke
 from connector.flows.gateway import Gateway
 from connector.flows.signup_link import cleaning
 from connector.work import Liveness, Step
@@ -52,6 +52,7 @@ def keeping(gateway: Gateway) -> list[Step]:
     """Housekeeping: what is due by the clock."""
     return [
         Step("schedule_imports", lambda: import_records.queue_due(gateway)),
+        Step("keep_records", lambda: int(keep_records.step(gateway))),
         Step("destroy_keys", lambda: revoke.destroy_due_keys(gateway)),
         Step("clean_flows", lambda: int(cleaning.step(gateway))),
         Step("sequence_ledger", lambda: _sequence(gateway)),

@@ -43,7 +43,9 @@ def settle(sending: Sending, state: str, outcome: Mapping[str, Any]) -> None:
         if not work.settle(
             tx, TABLE, claimed.id, claimed.fence, state, outcome=json.dumps(dict(outcome)), finished_at=tx.now()
         ):
-            _log.warning("push.lost", delivery=claimed.id)  # revoked or taken over meanwhile: theirs is the outcome
+            # Revoked or taken over meanwhile. Who took over settles it; what was called off is told what happened.
+            records.note_late_outcome(tx, claimed.id, outcome)
+            _log.warning("push.lost", delivery=claimed.id)
         _entries(sending, tx, str(outcome["result"]), len(outcome.get("written", ())))
     _log.info("push.ended", delivery=sending.claimed.id, state=state, result=outcome["result"])
 

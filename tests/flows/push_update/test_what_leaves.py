@@ -287,6 +287,20 @@ def test_revoked_while_the_grant_was_read_nothing_leaves(town, monkeypatch):
     assert deliveries(town)[0]["state"] == "void"
 
 
+def test_revoked_after_the_bytes_had_left_the_truth_is_added(town):
+    typed(town, PHONE)
+
+    def before(request):
+        if request.method == "PATCH":
+            revoke(town.gateway, town.house.tenant.id, town.connection_id, by=Ended.PERSON)
+
+    town.gateway.egress.before = before
+    push_all(town)
+    (row,) = deliveries(town)
+    assert (row["state"], row["outcome"]["result"]) == ("void", "written")
+    assert [one["outcome"] for one in town.entries("push_outcome")] == ["written"]
+
+
 def test_clause_1_nothing_of_a_child_leaves(town):
     typed(town, PHONE)
     with town.store.transaction() as tx:
