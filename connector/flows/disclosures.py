@@ -25,7 +25,7 @@ _WHAT: Mapping[str, str] = {
 }
 _RECIPIENTS: Mapping[str, str] = {
     "us": "the app",
-    "owner": "yourself",
+    "owner": "the person",
     "provider": "the provider",
 }
 
@@ -62,11 +62,16 @@ def disclosures_of(
         names = {client.id: client.name for client in clients_of(tx, gateway.vault, tenant_id)}
         while len(found) < limit:
             entries = ledger.show(tx, user.pseudonym, _READ_AT_ONCE, before, tenant_id=tenant_id)
-            found += [_disclosure(entry, names) for entry in entries if entry.kind in _WHAT]
+            found += [_disclosure(entry, names) for entry in entries if _is_disclosure(entry)]
             if len(entries) < _READ_AT_ONCE:
                 break
             before = entries[-1].id
     return found[:limit]
+
+
+def _is_disclosure(entry: Recorded) -> bool:
+    """Whether somebody got something. What a person looks at on their own pages is given to nobody."""
+    return entry.kind in _WHAT and not (entry.kind == "release" and entry.facts.get("recipient") == "owner")
 
 
 def _disclosure(entry: Recorded, names: Mapping[str, str]) -> Disclosure:

@@ -33,6 +33,7 @@ REMAINS = (
     "Status pages of revocations, with their state and nothing else.",
     "For up to 24 hours: sealed answers to an app's repeated requests.",
     "Backups that the operator made before, until they expire; a restored one destroys these keys again.",
+    "Of a child's account: a keyed hash, so that it is not imported again.",
     "This receipt.",
 )
 

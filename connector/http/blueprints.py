@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from connector.http import callback, documents, health
-from connector.http.api import connections, providers
+from connector.http import callback, deletions, documents, health, signals
+from connector.http.api import (
+    changes,
+    connections,
+    consents,
+    contacts,
+    deliveries,
+    disclosures,
+    imports,
+    portal,
+    profile,
+    providers,
+    receipts,
+    revocations,
+    users,
+)
 from connector.http.oauth import authorize, introspect, jwks, metadata, par, revoke, token, userinfo
+from connector.http.pages import portal_actions, portal_views
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.blueprint,
@@ -22,4 +37,19 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     userinfo.blueprint,
     providers.blueprint,
     connections.blueprint,
+    imports.blueprint,
+    profile.blueprint,
+    contacts.blueprint,
+    changes.blueprint,
+    consents.blueprint,
+    deliveries.blueprint,
+    revocations.blueprint,
+    receipts.blueprint,
+    disclosures.blueprint,
+    users.blueprint,
+    portal.blueprint,
+    signals.blueprint,
+    deletions.blueprint,
+    portal_views.blueprint,
+    portal_actions.blueprint,
 )

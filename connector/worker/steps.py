@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from connector import clients, connections, ledger, work
+from connector import clients, connections, ledger, people, work
 from connector.flows import evidence, import_records, keep_records, push_update, refresh, revoke
 from connector.flows.gateway import Gateway
 from connector.flows.signup_link import cleaning
@@ -54,6 +54,7 @@ def keeping(gateway: Gateway) -> list[Step]:
         Step("schedule_imports", lambda: import_records.queue_due(gateway)),
         Step("keep_records", lambda: int(keep_records.step(gateway))),
         Step("destroy_keys", lambda: revoke.destroy_due_keys(gateway)),
+        Step("retire", _every(gateway, SWEEP_EVERY_S, lambda: revoke.retire(gateway))),
         Step("clean_flows", lambda: int(cleaning.step(gateway))),
         Step("sequence_ledger", lambda: _sequence(gateway)),
         Step("sign_ledger", _every(gateway, CHECKPOINT_EVERY_S, lambda: _sign(gateway))),
@@ -79,9 +80,10 @@ def _sweep(gateway: Gateway) -> None:
     with gateway.store.transaction() as tx:
         clients.sweep(tx)
         connections.forget_outcomes(tx)
+        people.sweep_portal(tx)
 
 
-def _every(gateway: Gateway, seconds: float, act: Callable[[], None]) -> Callable[[], int]:
+def _every(gateway: Gateway, seconds: float, act: Callable[[], object]) -> Callable[[], int]:
     """A step that acts once in so many seconds and never counts as work."""
     due = gateway.clock.monotonic()
 

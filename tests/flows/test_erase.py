@@ -15,6 +15,7 @@ from connector.ledger import verify_file
 from connector.model.errors import NotFound
 from connector.model.states import Ended
 from connector.people import NewLink, make_link
+from connector.storage.schema import metadata
 from tests.flows.test_revoke import trusted
 from tests.signing_up import Town
 from vault import KeyDestroyed, Owner
@@ -45,7 +46,9 @@ def settled(town: Town) -> str:
     contact = next(row for row in town.rows("cards") if row["kind"] == "contact")
     put_note(town.gateway, client, sub, contact["id"], f"owes me {CANARY}")
     with town.gateway.store.transaction() as tx:
-        make_link(tx, town.gateway.vault, NewLink(town.house.tenant.id, client.id, sub, "http://127.0.0.1:8070/account"))
+        make_link(
+            tx, town.gateway.vault, NewLink(town.house.tenant.id, client.id, sub, "http://127.0.0.1:8070/account")
+        )
     return sub
 
 
@@ -149,6 +152,22 @@ def test_no_export_after_deletion(town: Town) -> None:
         export.export_user(town.gateway, town.house.tenant.id, sub)
 
 
+def test_no_table_knows_the_person_but_by_the_marked_id(town: Town) -> None:
+    sub = settled(town)
+    pseudonym = town.rows("users")[0]["pseudonym"]
+    deleted(town, sub)
+    revoke.tell_providers(town.gateway)
+    naming: dict[str, set[str]] = {sub: set(), pseudonym: set(), "ada": set(), CANARY: set()}
+    for table in metadata.tables:
+        for row in town.rows(table):
+            for word, found in naming.items():
+                if any(word in str(value) for value in row.values() if not isinstance(value, bytes)):
+                    found.add(table)
+    assert naming[sub] == {"users", "receipts", "data_keys", "shred_ledger"}
+    assert naming[pseudonym] == {"ledger_entries"}
+    assert naming["ada"] == naming[CANARY] == set()
+
+
 def bytes_on_disk(town: Town) -> bytes:
     file = Path(town.gateway.store.url.removeprefix("sqlite:///"))
     return b"".join(each.read_bytes() for each in sorted(file.parent.glob(f"{file.name}*")))
@@ -160,7 +179,9 @@ def test_not_one_byte_of_the_persons_rows_is_left_in_the_file(town: Town) -> Non
     sub = settled(town)
     pieces = [bytes(row["sealed"]) for row in town.rows("records")]
     pieces += [bytes(row["record"]) for row in town.rows("consents")]
-    pieces += [bytes(row["wrapped"]) for row in town.rows("data_keys") if row["owner_kind"] in {"user", "connection_data"}]
+    pieces += [
+        bytes(row["wrapped"]) for row in town.rows("data_keys") if row["owner_kind"] in {"user", "connection_data"}
+    ]
     before = bytes_on_disk(town)
     assert len(pieces) > 20
     assert all(piece in before for piece in pieces)

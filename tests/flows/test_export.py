@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connector.flows import erase, export, import_records, revoke
+from connector.flows import erase, evidence, export, import_records, revoke
 from connector.flows.edit_profile import edit_profile
 from connector.flows.fresh_token import Wanted, fresh_token
 from connector.flows.own_records import put_note
@@ -96,8 +96,6 @@ def test_the_ledger_has_the_entries_before_the_file_and_a_receipt_names_its_hash
     assert hashlib.sha256(exported.content).hexdigest() == exported.sha256
     kinds = [row["kind"] for row in town.rows("ledger_entries")]
     assert kinds.index("release") < kinds.index("exported")
-    from connector.flows import evidence
-
     built = evidence.receipt_file(town.gateway, town.house.tenant.id, exported.receipt_id, sub=sub)
     verdict = verify_file(built, trusted(town))
     assert verdict.valid

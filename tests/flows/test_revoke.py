@@ -14,7 +14,7 @@ from connector.flows import evidence, refresh, revoke, signals
 from connector.flows.fresh_token import Wanted, fresh_token
 from connector.ledger import GroupCommit, NoLongerTrue, public_keys_from_jwks, verify, verify_file
 from connector.model.errors import BadInput, Gone, NotFound
-from connector.model.states import ConnectionState, Ended
+from connector.model.states import Ended
 from connector.model.tags import Choice, Purpose
 from providers.capabilities import SignalRequest
 from providers.exchange import NetworkFailure, Response
@@ -281,7 +281,6 @@ def test_a_refresh_under_way_lands_nowhere_and_its_tokens_are_revoked_too(town: 
         if request.url.endswith("/token") and not real_token:
             real_token.append(request)
             asked(town, connection_id)
-        return None
 
     town.egress.before = meanwhile
     with pytest.raises(Gone):
@@ -308,7 +307,6 @@ def test_an_orphan_that_arrives_while_the_provider_is_told_is_told_as_well(town:
                 tokens.put_orphan(
                     tx, key, whose, access=Secret("late"), refresh=None, generation=2, reason="lost_claim"
                 )
-        return None
 
     town.egress.before = arrives
     revoke.tell_providers(town.gateway)

@@ -10,20 +10,9 @@ _ESCAPES = {"n": "\n", "N": "\n", ",": ",", ";": ";", "\\": "\\"}
 
 def parsed(text: str) -> list[dict[str, list[str]]]:
     """Each card: property name → its values, unescaped. Raises ValueError for anything that is not vCard 4.0."""
-    if text and not text.endswith("\r\n"):
-        raise ValueError("the last line has no end")
-    raw = text.removesuffix("\r\n").split("\r\n") if text else []
-    if any(len(line.encode()) > 75 for line in raw):
-        raise ValueError("a line is longer than 75 octets")
-    if any("\n" in line or "\r" in line for line in raw):
-        raise ValueError("a bare line break")
     cards: list[dict[str, list[str]]] = []
     current: dict[str, list[str]] | None = None
-    for line in _unfolded(raw):
-        found = _LINE.fullmatch(line)
-        if found is None:
-            raise ValueError("not a content line")
-        name, value = found[1], found[3]
+    for name, value in map(_property, _unfolded(_lines(text))):
         if name == "BEGIN":
             if current is not None or value != "VCARD":
                 raise ValueError("a card within a card")
@@ -39,6 +28,24 @@ def parsed(text: str) -> list[dict[str, list[str]]]:
     if current is not None:
         raise ValueError("a card without end")
     return cards
+
+
+def _lines(text: str) -> list[str]:
+    if text and not text.endswith("\r\n"):
+        raise ValueError("the last line has no end")
+    raw = text.removesuffix("\r\n").split("\r\n") if text else []
+    if any(len(line.encode()) > 75 for line in raw):
+        raise ValueError("a line is longer than 75 octets")
+    if any("\n" in line or "\r" in line for line in raw):
+        raise ValueError("a bare line break")
+    return raw
+
+
+def _property(line: str) -> tuple[str, str]:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise ValueError("not a content line")
+    return found[1], found[3]
 
 
 def unescaped(value: str) -> str:

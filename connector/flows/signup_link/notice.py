@@ -23,7 +23,7 @@ from providers.catalogue import Entry
 LANGUAGE = "en"
 CATEGORIES_OF = {"profile": (Category.PROFILE, Category.CONTACT), "contacts": (Category.PEOPLE,)}
 _TITLES = {"profile": "Your profile", "contacts": "Your contacts"}
-_PUSH_TITLES = {
+PUSH_TITLES = {
     "name": "Name",
     "emails": "E-mail addresses",
     "phones": "Phone numbers",
@@ -201,7 +201,7 @@ def _line(gateway: Gateway, entry: Entry, scopes: tuple[str, ...], word: str) ->
 
 def _push_lines(entry: Entry, scopes: tuple[str, ...], offered: tuple[str, ...]) -> tuple[PushLine, ...]:
     writable = {group for scope in scopes if scope in entry.scopes for group in entry.scopes[scope].writes}
-    return tuple(PushLine(group, _PUSH_TITLES[group]) for group in offered if group in writable)
+    return tuple(PushLine(group, PUSH_TITLES[group]) for group in offered if group in writable)
 
 
 def _fingerprint(notice: Notice) -> str:
