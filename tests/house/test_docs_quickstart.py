@@ -19,7 +19,7 @@ from connector.storage import Store
 from tests.journeys.test_sign_up_with_stock_clients import Street, free_port
 from tests.services.gaps import gap
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
