@@ -28,6 +28,7 @@ def create_example_app(stage: Stage) -> Flask:
     app = Flask("connector.demo", template_folder="templates")
     app.secret_key = secrets.token_bytes(32)
     app.config.update(SESSION_COOKIE_NAME=f"example_{urlsplit(stage.app).port}", SESSION_COOKIE_SAMESITE="Lax")
+    app.jinja_env.filters["in_words"] = in_words
     oauth = OAuth(app)
     oauth.register(  # type: ignore[no-untyped-call]  # Authlib's types leave it open
         "gateway",
@@ -136,6 +137,19 @@ def _read(backend: WebApp, user: dict[str, Any], purpose: str) -> dict[str, Any]
         "deliveries": (deliveries.json().get("items", []) if deliveries.ok else [])[:SHOWN],
         "state": connection.json().get("state_in_words", "") if connection.ok else "",
     }
+
+
+def in_words(value: Any) -> str:
+    """A JSContact value for a table: the part that a person would read aloud."""
+    if not isinstance(value, dict):
+        return str(value)
+    for name in ("full", "address", "number", "name", "note", "uri", "language"):
+        if isinstance(value.get(name), str):
+            return str(value[name])
+    if "components" in value:
+        return " ".join(part["value"] for part in value["components"])
+    date = value.get("date", {})
+    return "-".join(f"{date[part]:02}" for part in ("year", "month", "day") if part in date) or "…"
 
 
 def _told(words: str) -> Response:

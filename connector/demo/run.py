@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -71,10 +72,11 @@ def run_demo(console: Console) -> bool:
 
 def _serve(stage: Stage, console: Console, stop: threading.Event) -> None:
     host, _, port = stage.app.removeprefix("http://").rpartition(":")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the example app's requests are nobody's news
     server = make_server(host, int(port), create_example_app(stage), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    console.print(f"\nOpen [bold]{stage.app}[/] in a browser. Ctrl-C ends it, and removes everything.")
+    console.print(f"\nOpen [bold]{stage.app}[/] in a browser. Ctrl-C ends it, and removes everything.", soft_wrap=True)
     while not stop.wait(QUIET_POLL_S):
         pass
     server.shutdown()

@@ -12,6 +12,7 @@ from connector.cli import main
 from connector.demo import run
 from connector.demo.actors import Surprise, hold
 from connector.demo.browser import Browser, Page
+from connector.demo.example_app import in_words
 from connector.demo.stage import StageFailed, environment, free_ports
 from connector.demo.walkthrough import STEPS, Step
 
@@ -122,3 +123,18 @@ def test_ports_are_free_and_different():
 def test_settings_of_another_gateway_do_not_reach_the_stage(monkeypatch):
     monkeypatch.setenv("CONNECTOR_DATABASE__URL", "postgresql+psycopg://elsewhere")
     assert "CONNECTOR_DATABASE__URL" not in environment()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"full": "Ada Lindqvist", "components": []}, "Ada Lindqvist"),
+        ({"components": [{"value": "Ada"}, {"value": "Lindqvist"}]}, "Ada Lindqvist"),
+        ({"number": "+46 8"}, "+46 8"),
+        ({"kind": "birth", "date": {"year": 1988, "month": 12, "day": 1}}, "1988-12-01"),
+        ({"unknown": 1}, "…"),
+        ("plain", "plain"),
+    ],
+)
+def test_the_example_app_shows_a_value_as_one_would_say_it(value, words):
+    assert in_words(value) == words
