@@ -1,10 +1,10 @@
 """Bytes at addresses, sealed.
 
 Owns: key encryption keys and where they come from, tenant keys, data keys, the record format, row seals, blind
-indexes, and the tables tenant_keys, data_keys, vault_canaries and shred_ledger. Knows nothing of OAuth, users or
-policy: tenants, owners and places are words that it binds and does not understand.
+indexes, and the tables tenant_keys, data_keys, vault_canaries, shred_ledger and rekey_jobs. Knows nothing of OAuth,
+users or policy: tenants, owners and places are words that it binds and does not understand.
 
-Others may not touch those four tables, hold an unwrapped key longer than a request, or seal by any other means.
+Others may not touch those tables, hold an unwrapped key longer than a request, or seal by any other means.
 The one exception is reading: the hot path may join data_keys and hand what it read to `Vault.unwrap`.
 """
 
@@ -31,7 +31,7 @@ from vault.keyring import Vault
 from vault.memory import Hardening, harden_process
 from vault.record import MAX_PLAINTEXT, OVERHEAD, epoch_of
 from vault.rowseal import Field
-from vault.sources import EnvironmentKeySource, FileKeySource, KeySource, open_source
+from vault.sources import EnvironmentKeySource, FileKeySource, GrowingKeySource, KeySource, open_source
 from vault.start_checks import Finding
 from vault.tables import Transaction
 
@@ -48,6 +48,7 @@ __all__ = [
     "Finding",
     "FormatUnknown",
     "GenerationMismatch",
+    "GrowingKeySource",
     "Hardening",
     "KekMismatch",
     "KekUnknown",

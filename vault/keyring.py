@@ -20,7 +20,7 @@ from vault.derivation import KEY_BYTES
 from vault.errors import KeyDestroyed, KeyExists, KeySourceError, KeyUnknown, VaultError
 from vault.key_cache import KeyCache
 from vault.key_material import KeyMaterial
-from vault.lp import lp
+from vault.rotation import Rotation
 from vault.sources.protocol import KeySource
 from vault.start_checks import Finding
 from vault.tables import DataKeyRow, TenantKeyRow, Transaction
@@ -129,7 +129,7 @@ class Vault(KeyMaterial):
             row = tables.current_tenant_key(tx, tenant, tables.INDEX)
             if row is None:
                 raise KeyUnknown("the tenant has no index key; create the tenant first")
-            key = IndexKey(tenant, self._source.unwrap(row.wrapped, _context(row)))
+            key = IndexKey(tenant, self._source.unwrap(row.wrapped, tables.tenant_key_context(row)))
             self._index_keys.put(tenant, tables.INDEX, key)
         return key.index(purpose, parts)
 
@@ -142,9 +142,13 @@ class Vault(KeyMaterial):
         self._index_keys.clear()
         return start_checks.check(tx, self._source, self._open_afresh, self.key)
 
+    def rotation(self) -> Rotation:
+        """The steps of bringing keys under newer ones."""
+        return Rotation(self._source, self._open_tenant_key)
+
     def _add_tenant_key(self, tx: Transaction, tenant: str, purpose: str) -> None:
         row = TenantKeyRow(tables.new_id("tky"), tenant, purpose, self._source.key_id(), b"")
-        wrapped = self._source.wrap(os.urandom(KEY_BYTES), _context(row))
+        wrapped = self._source.wrap(os.urandom(KEY_BYTES), tables.tenant_key_context(row))
         tables.add_tenant_key(tx, TenantKeyRow(row.id, tenant, purpose, row.kek_id, wrapped))
 
     def _open_tenant_key(self, row: TenantKeyRow) -> TenantKey:
@@ -153,7 +157,7 @@ class Vault(KeyMaterial):
         return key
 
     def _open_afresh(self, row: TenantKeyRow) -> bytes:
-        return self._source.unwrap(row.wrapped, _context(row))
+        return self._source.unwrap(row.wrapped, tables.tenant_key_context(row))
 
     def _refuse_foreign_database(self, tx: Transaction) -> None:
         """Refuse to add keys beside keys that do not open: that is a wrong key source, not a new database."""
@@ -172,7 +176,3 @@ class Vault(KeyMaterial):
         except VaultError:
             return False
         return True
-
-
-def _context(row: TenantKeyRow) -> bytes:
-    return lp(b"gw/tenant-key/v1", row.tenant.encode(), row.purpose.encode(), row.id.encode())

@@ -16,7 +16,17 @@ def lp(*parts: bytes) -> bytes:
     Raises:
         OverflowError: more parts, or a longer part, than the prefixes can count.
     """
-    out = [len(parts).to_bytes(2, "big")]
+    return len(parts).to_bytes(2, "big") + lp_tail(*parts)
+
+
+def lp_head(count: int, *parts: bytes) -> bytes:
+    """How the encoding of `count` parts begins that starts with these: for what is encoded often with one beginning."""
+    return count.to_bytes(2, "big") + lp_tail(*parts)
+
+
+def lp_tail(*parts: bytes) -> bytes:
+    """How an encoding goes on with these parts; what follows `lp_head`, or another tail."""
+    out: list[bytes] = []
     for part in parts:
         length = len(part)
         out += (_SHORT[length] if length < _SHORTS else length.to_bytes(4, "big"), part)

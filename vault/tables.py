@@ -1,7 +1,7 @@
 """The vault's own SQL: tenant_keys, data_keys, vault_canaries and shred_ledger. No one else writes these tables.
 
-Statements run on SQLite and PostgreSQL alike. Times are milliseconds since the epoch, UTC, and come from the
-transaction's clock.
+What rotations ask of them is in `rotation_tables`; the table rekey_jobs is in `jobs`. Statements run on
+SQLite and PostgreSQL alike. Times are milliseconds since the epoch, UTC, and come from the transaction's clock.
 """
 
 import base64
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vault.address import Owner
+from vault.lp import lp
 
 Row = Mapping[str, Any]
 
@@ -63,8 +64,13 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{base64.b32encode(os.urandom(16)).decode().rstrip('=').lower()}"
 
 
-def add_tenant_key(tx: Transaction, row: TenantKeyRow) -> None:
-    """Store a new tenant key."""
+def tenant_key_context(row: TenantKeyRow) -> bytes:
+    """What the wrap of a tenant key is bound to. The KEK is not part of it: it changes."""
+    return lp(b"gw/tenant-key/v1", row.tenant.encode(), row.purpose.encode(), row.id.encode())
+
+
+def add_tenant_key(tx: Transaction, row: TenantKeyRow, created_at: int | None = None) -> None:
+    """Store a new tenant key. The newest is the one that is used; `created_at` is ms, absent: now."""
     tx.run(
         "INSERT INTO tenant_keys (id, tenant_id, purpose, kek_id, wrapped, created_at, retired_at)"
         " VALUES (:id, :tenant, :purpose, :kek_id, :wrapped, :now, NULL)",
@@ -73,7 +79,7 @@ def add_tenant_key(tx: Transaction, row: TenantKeyRow) -> None:
         purpose=row.purpose,
         kek_id=row.kek_id,
         wrapped=row.wrapped,
-        now=tx.now(),
+        now=tx.now() if created_at is None else created_at,
     )
 
 
@@ -81,7 +87,7 @@ def tenant_key(tx: Transaction, tenant: str, key_id: str) -> TenantKeyRow | None
     """A tenant's wrapping key by its id, retired or not."""
     return _tenant_key(
         tx.one(
-            f"SELECT {_TENANT_KEY} FROM tenant_keys WHERE id = :id AND tenant_id = :tenant AND purpose = 'wrap'",
+            f"SELECT {TENANT_KEY} FROM tenant_keys WHERE id = :id AND tenant_id = :tenant AND purpose = 'wrap'",
             id=key_id,
             tenant=tenant,
         )
@@ -92,7 +98,7 @@ def current_tenant_key(tx: Transaction, tenant: str, purpose: str) -> TenantKeyR
     """The newest tenant key of the purpose that is not retired."""
     return _tenant_key(
         tx.one(
-            f"SELECT {_TENANT_KEY} FROM tenant_keys"
+            f"SELECT {TENANT_KEY} FROM tenant_keys"
             " WHERE tenant_id = :tenant AND purpose = :purpose AND retired_at IS NULL"
             " ORDER BY created_at DESC, id DESC LIMIT 1",
             tenant=tenant,
@@ -103,16 +109,14 @@ def current_tenant_key(tx: Transaction, tenant: str, purpose: str) -> TenantKeyR
 
 def all_tenant_keys(tx: Transaction) -> list[TenantKeyRow]:
     """Every tenant key, retired ones included: what is old may still be needed."""
-    rows = tx.all(f"SELECT {_TENANT_KEY} FROM tenant_keys ORDER BY tenant_id, purpose, id")
-    return [_tenant_key_row(row) for row in rows]
+    rows = tx.all(f"SELECT {TENANT_KEY} FROM tenant_keys ORDER BY tenant_id, purpose, id")
+    return [tenant_key_row(row) for row in rows]
 
 
 def one_tenant_key_per_kek(tx: Transaction) -> list[TenantKeyRow]:
     """One tenant key for each KEK in use, to try them by."""
-    rows = tx.all(
-        f"SELECT {_TENANT_KEY} FROM tenant_keys WHERE id IN (SELECT MIN(id) FROM tenant_keys GROUP BY kek_id)"
-    )
-    return [_tenant_key_row(row) for row in rows]
+    rows = tx.all(f"SELECT {TENANT_KEY} FROM tenant_keys WHERE id IN (SELECT MIN(id) FROM tenant_keys GROUP BY kek_id)")
+    return [tenant_key_row(row) for row in rows]
 
 
 def any_data_key(tx: Transaction) -> bool:
@@ -200,14 +204,15 @@ def canary(tx: Transaction, tenant: str) -> tuple[bytes, int] | None:
     return None if row is None else (bytes(row["sealed"]), row["epoch"])
 
 
-_TENANT_KEY = "id, tenant_id, purpose, kek_id, wrapped"
+TENANT_KEY = "id, tenant_id, purpose, kek_id, wrapped"
 
 
 def _tenant_key(row: Row | None) -> TenantKeyRow | None:
-    return None if row is None else _tenant_key_row(row)
+    return None if row is None else tenant_key_row(row)
 
 
-def _tenant_key_row(row: Row) -> TenantKeyRow:
+def tenant_key_row(row: Row) -> TenantKeyRow:
+    """The value of a row that holds the columns of TENANT_KEY."""
     return TenantKeyRow(row["id"], row["tenant_id"], row["purpose"], row["kek_id"], bytes(row["wrapped"]))
 
 

@@ -13,24 +13,25 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from vault.address import Owner
 from vault.errors import TagMismatch
 from vault.key_material import KeyMaterial
-from vault.lp import lp
+from vault.lp import lp_head, lp_tail
 
 _NONCE_BYTES = 12
+_PARTS = 6  # label, tenant key, tenant, owner's kind and id, epoch
 
 
 class TenantKey(KeyMaterial):
     """Wraps and unwraps data keys; bound to the id of its row."""
 
-    __slots__ = ("_cipher", "_id")
+    __slots__ = ("_cipher", "_head")
 
     def __init__(self, key_id: str, key: bytes) -> None:
-        self._id = key_id.encode()
+        self._head = lp_head(_PARTS, b"gw/data-key/v1", key_id.encode())
         self._cipher = AESGCM(key)
 
     def wrap(self, owner: Owner, epoch: int, data_key: bytes) -> bytes:
         """The data key, bound to its owner, its epoch and this tenant key."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, data_key, self._context(owner, epoch))
+        return nonce + self._cipher.encrypt(nonce, data_key, self._head + _tail(owner, epoch))
 
     def unwrap(self, owner: Owner, epoch: int, wrapped: bytes) -> bytes:
         """The data key that `wrap` was given.
@@ -38,18 +39,21 @@ class TenantKey(KeyMaterial):
         Raises:
             TagMismatch: altered, or moved from another owner, epoch or tenant key.
         """
-        nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
+        return self._opened(_tail(owner, epoch), wrapped)
+
+    def rewrap(self, other: "TenantKey", owner: Owner, epoch: int, wrapped: bytes) -> bytes:
+        """What this key wrapped, wrapped by the other one. Raises as `unwrap` does."""
+        tail = _tail(owner, epoch)
+        nonce = os.urandom(_NONCE_BYTES)
+        cipher, head = other._cipher, other._head  # noqa: SLF001  another of the same class
+        return nonce + cipher.encrypt(nonce, self._opened(tail, wrapped), head + tail)
+
+    def _opened(self, tail: bytes, wrapped: bytes) -> bytes:
         try:
-            return self._cipher.decrypt(nonce, sealed, self._context(owner, epoch))
+            return self._cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], self._head + tail)
         except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             raise TagMismatch("a wrapped data key was altered or moved from its row") from None
 
-    def _context(self, owner: Owner, epoch: int) -> bytes:
-        return lp(
-            b"gw/data-key/v1",
-            self._id,
-            owner.tenant.encode(),
-            owner.kind.encode(),
-            owner.id.encode(),
-            epoch.to_bytes(4, "big"),
-        )
+
+def _tail(owner: Owner, epoch: int) -> bytes:
+    return lp_tail(owner.tenant.encode(), owner.kind.encode(), owner.id.encode(), epoch.to_bytes(4, "big"))

@@ -8,8 +8,10 @@ import click
 
 from connector import app
 from connector.cli.session import Session, session_options
+from connector.cli.vault_rotation import job_document, rotate_command
 from vault import harden_process
 from vault.inventory import Inventory, inventory
+from vault.jobs import newest_jobs
 from vault.start_checks import Finding
 
 
@@ -25,18 +27,22 @@ def status(session: Session) -> None:
     harden_process()
     opened = app.open_vault(session.settings, session.clock)
     with session.store.read() as tx:
-        found, findings = inventory(tx), opened.check(tx)
+        found, findings, jobs = inventory(tx), opened.check(tx), newest_jobs(tx)
     value = {
         "source": session.settings.vault.kek.partition(":")[0],
         "tenant_keys": dict(found.tenant_keys),
         "data_keys": dict(found.data_keys),
         "destroyed": dict(found.destroyed),
+        "rotations": [job_document(job) for job in jobs],
         "ok": not findings,
         "findings": [{"code": one.code, "sentence": one.sentence} for one in findings],
     }
     session.out.document(value, lambda: _show(session, found, findings))
     if findings:
         raise click.exceptions.Exit(1)
+
+
+vault.add_command(rotate_command)
 
 
 def _show(session: Session, found: Inventory, findings: list[Finding]) -> None:

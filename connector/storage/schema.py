@@ -652,6 +652,30 @@ shred_ledger = sa.Table(
     _int("destroyed_at"),
 )
 
+rekey_jobs = sa.Table(  # rotations: where each stands, so that another process can go on after a crash
+    "rekey_jobs",
+    metadata,
+    _key(),
+    _text("kind"),  # kek | tenant_keys
+    _text("to_kek"),
+    _text("from_keks"),
+    _text("phase"),  # distribute | promote | rewrap | verify | retire | done
+    _int("total", default=0),
+    _int("done", default=0),
+    _int("failed", default=0),
+    _text("started_by"),
+    _int("created_at"),
+    _int("heartbeat_at"),
+    _int("finished_at", null=True),
+    sa.Index(
+        "uq_rekey_jobs_open",
+        "kind",
+        unique=True,
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    ),
+)
+
 # Housekeeping --------------------------------------------------------------------------------------
 
 signing_keys = sa.Table(

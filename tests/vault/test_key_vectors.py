@@ -5,9 +5,8 @@ from typing import Any
 from tests.vault import second_vault
 from vault import DataKey, Field, Owner
 from vault.blind_index import IndexKey
-from vault.keyring import _context
 from vault.sources.local import LocalKeys
-from vault.tables import TenantKeyRow
+from vault.tables import TenantKeyRow, tenant_key_context
 from vault.tenant_key import TenantKey
 
 _VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "keys.json").read_text())
@@ -41,7 +40,9 @@ def test_the_frozen_wrapped_data_key_unwraps() -> None:
 def test_the_frozen_wrapped_tenant_key_unwraps() -> None:
     case = _VECTORS["tenant_key"]
     source = LocalKeys({case["kek_name"]: bytes.fromhex(case["kek"])}, case["kek_name"])
-    context = _context(TenantKeyRow(case["tenant_key_id"], case["tenant"], case["purpose"], source.key_id(), b""))
+    context = tenant_key_context(
+        TenantKeyRow(case["tenant_key_id"], case["tenant"], case["purpose"], source.key_id(), b"")
+    )
     assert source.unwrap(bytes.fromhex(case["wrapped"]), context).hex() == case["tenant_key"]
     assert source.check_value().hex() == case["check_value"]
     unwrapped = second_vault.unwrap_tenant_key(case)

@@ -71,7 +71,7 @@ def test_every_altered_byte_and_every_truncation_of_a_wrapped_key_is_refused(vau
 def test_without_binding_an_attackers_row_takes_over_a_victims_key(
     vault: Vault, tx: FakeTransaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenant_key.TenantKey, "_context", lambda self, owner, epoch: b"")
+    monkeypatch.setattr(tenant_key, "_tail", lambda owner, epoch: b"")
     victim = vault.create_key(tx, OWNER)
     mine = Owner("ten_a", "user", "usr_attacker")
     vault.create_key(tx, mine)

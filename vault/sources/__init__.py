@@ -7,9 +7,9 @@ from pathlib import Path
 from vault.errors import KeySourceError
 from vault.sources.environment import EnvironmentKeySource
 from vault.sources.file import FileKeySource
-from vault.sources.protocol import KeySource
+from vault.sources.protocol import GrowingKeySource, KeySource
 
-__all__ = ["EnvironmentKeySource", "FileKeySource", "KeySource", "open_source"]
+__all__ = ["EnvironmentKeySource", "FileKeySource", "GrowingKeySource", "KeySource", "open_source"]
 
 
 def open_source(

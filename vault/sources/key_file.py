@@ -1,8 +1,9 @@
-"""The text of a key file: JSON with a format name, the primary key's name, and the keys.
+"""The text of a key file: JSON with a format name, the primary key's name, the keys, and those that are retired.
 
 Plain:       {"format": "gw/kek-file/v1", "primary": NAME, "keys": [{"id": NAME, "key": BASE64, "check": HEX}]}
 Passphrase:  the same with "scrypt": {"salt": BASE64, "n": N, "r": R, "p": P}, and each key wrapped under what
              scrypt (RFC 7914) makes of the passphrase.
+Retired:     "retired": [...] beside "keys", in the same form: kept for old backups, and used for nothing.
 
 Unknown members are refused: a reader that skips what it does not know may skip what mattered.
 """
@@ -12,6 +13,7 @@ import binascii
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hmac import compare_digest
 
 from cryptography.exceptions import InvalidTag
@@ -20,10 +22,12 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from vault.derivation import KEY_BYTES
 from vault.errors import KeySourceError
+from vault.key_material import KeyMaterial
 from vault.lp import lp
 from vault.sources.local import Kek
 
 _FORMAT = "gw/kek-file/v1"
+_MEMBERS = frozenset({"format", "primary", "keys", "scrypt", "retired"})
 _SCRYPT = {"n": 1 << 17, "r": 8, "p": 1}  # 128 MiB and about half a second
 _SCRYPT_MOST = {"n": 1 << 20, "r": 16, "p": 4}  # a file must not choose how much memory the start takes
 _SCRYPT_LEAST = {"n": 1 << 14, "r": 8, "p": 1}
@@ -31,7 +35,22 @@ _SALT_BYTES = 16
 _NONCE_BYTES = 12
 
 
-def dump(keys: Mapping[str, bytes], primary: str, passphrase: bytes | None = None) -> bytes:
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyFile(KeyMaterial):
+    """What a key file says: keys by their names, which of them wraps, and the keys that were retired."""
+
+    keys: Mapping[str, bytes]
+    primary: str
+    retired: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def dump(
+    keys: Mapping[str, bytes],
+    primary: str,
+    passphrase: bytes | None = None,
+    *,
+    retired: Mapping[str, bytes] | None = None,
+) -> bytes:
     """The text of a key file that holds these keys."""
     document: dict[str, object] = {"format": _FORMAT, "primary": primary}
     protector = None
@@ -39,19 +58,14 @@ def dump(keys: Mapping[str, bytes], primary: str, passphrase: bytes | None = Non
         salt = os.urandom(_SALT_BYTES)
         document["scrypt"] = {"salt": base64.b64encode(salt).decode(), **_SCRYPT}
         protector = _protector(passphrase, salt, _SCRYPT)
-    document["keys"] = [
-        {
-            "id": name,
-            "key": base64.b64encode(_protect(protector, name, key)).decode(),
-            "check": Kek(name, key).check.hex(),
-        }
-        for name, key in keys.items()
-    ]
+    document["keys"] = _entries(protector, keys)
+    if retired:
+        document["retired"] = _entries(protector, retired)
     return json.dumps(document, indent=2).encode() + b"\n"
 
 
-def load(text: bytes, passphrase: bytes | None = None) -> tuple[dict[str, bytes], str]:
-    """The keys in a key file by their names, and the name of the primary one.
+def load(text: bytes, passphrase: bytes | None = None) -> KeyFile:
+    """What a key file says.
 
     Raises:
         KeySourceError: not a key file, a key does not match its check value, or the passphrase is missing or
@@ -66,19 +80,36 @@ def load(text: bytes, passphrase: bytes | None = None) -> tuple[dict[str, bytes]
         ) from None
 
 
-def _load(text: bytes, passphrase: bytes | None) -> tuple[dict[str, bytes], str]:
+def _entries(protector: AESGCM | None, keys: Mapping[str, bytes]) -> list[dict[str, str]]:
+    return [
+        {
+            "id": name,
+            "key": base64.b64encode(_protect(protector, name, key)).decode(),
+            "check": Kek(name, key).check.hex(),
+        }
+        for name, key in keys.items()
+    ]
+
+
+def _load(text: bytes, passphrase: bytes | None) -> KeyFile:
     document = json.loads(text, object_pairs_hook=_without_repeats)
-    if document["format"] != _FORMAT or document.keys() - {"format", "primary", "keys", "scrypt"}:
+    if document["format"] != _FORMAT or document.keys() - _MEMBERS:
         raise ValueError("format")
     protector = _protector_of(document.get("scrypt"), passphrase)
+    keys = _keys(protector, document["keys"])
+    retired = _keys(protector, document.get("retired", []))
+    if document["primary"] not in keys or keys.keys() & retired.keys():
+        raise ValueError("primary")
+    return KeyFile(keys, document["primary"], retired)
+
+
+def _keys(protector: AESGCM | None, entries: list[dict[str, str]]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
-    for entry in document["keys"]:
+    for entry in entries:
         if entry.keys() != {"id", "key", "check"} or entry["id"] in keys:
             raise ValueError("entry")
         keys[entry["id"]] = _checked(protector, entry["id"], entry["key"], entry["check"])
-    if document["primary"] not in keys:
-        raise ValueError("primary")
-    return keys, document["primary"]
+    return keys
 
 
 def _checked(protector: AESGCM | None, name: str, text: str, check: str) -> bytes:

@@ -81,20 +81,24 @@ class LocalKeys(KeyMaterial):
     __slots__ = ("_keys", "_primary")
 
     def __init__(self, keys: Mapping[str, bytes], primary: str) -> None:
-        self._keys = {name: Kek(name, key) for name, key in keys.items()}
-        if primary not in self._keys:
+        self._hold(keys, primary)
+
+    def _hold(self, keys: Mapping[str, bytes], primary: str) -> None:
+        """These keys from now on, and no others."""
+        held = {name: Kek(name, key) for name, key in keys.items()}
+        if primary not in held:
             raise KeySourceError(
                 "The primary key is not among the keys.", "Name one of the keys that are listed as primary."
             )
-        self._primary = self._keys[primary]
+        self._keys, self._primary = held, held[primary]
 
     def key_id(self) -> str:
         """The id of the key that wraps now."""
-        return _id_of(self._primary.name)
+        return id_of(self._primary.name)
 
     def key_ids(self) -> frozenset[str]:
         """The ids of all keys that can unwrap."""
-        return frozenset(_id_of(name) for name in self._keys)
+        return frozenset(id_of(name) for name in self._keys)
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """The key, wrapped by the primary KEK and bound to the context."""
@@ -120,9 +124,9 @@ class LocalKeys(KeyMaterial):
         """
         if key_id is None:
             return self._primary.check
-        name = key_id.removeprefix(_PREFIX)
+        name = name_of(key_id)
         kek = self._keys.get(name)
-        if kek is None or key_id != _id_of(name):
+        if kek is None or key_id != id_of(name):
             self._lacks(name)
         return kek.check
 
@@ -134,8 +138,14 @@ class LocalKeys(KeyMaterial):
         )
 
 
-def _id_of(name: str) -> str:
+def id_of(name: str) -> str:
+    """The id of the key of that name, as it stands beside what the key wrapped."""
     return _PREFIX + name
+
+
+def name_of(key_id: str) -> str:
+    """The name within the source of the key of that id."""
+    return key_id.removeprefix(_PREFIX)
 
 
 def _parse(blob: bytes) -> _Wrapped:

@@ -1,7 +1,10 @@
 """Files that only their owner may read."""
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vault.errors import KeySourceError
@@ -71,6 +74,42 @@ def write_new_private(path: Path, content: bytes) -> None:
         raise KeySourceError(
             f"{path} could not be written ({error.strerror}).", "Free some space and try again."
         ) from None
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Other content in the place of a private file, all of it or nothing, also when the power fails.
+
+    A symbolic link stays, and what it leads to is replaced. The owner stays, where this process may give files away.
+
+    Raises:
+        KeySourceError: the directory cannot be written.
+    """
+    real = path.resolve()
+    fresh = real.with_name(f".{real.name}.{os.getpid()}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        write_new_private(fresh, content)
+        before = real.stat()
+        if os.geteuid() == 0:
+            os.chown(fresh, before.st_uid, before.st_gid)
+        fresh.replace(real)
+        _sync_directory(real.parent)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise KeySourceError(
+            f"{path} could not be replaced ({error.strerror}).", "Let this user write in its directory."
+        ) from None
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile, whoever holds to this."""
+    descriptor = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _open_without_waiting(path: Path) -> int:

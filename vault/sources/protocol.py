@@ -1,6 +1,6 @@
 """What the vault asks of whoever keeps the key encryption keys (KEKs)."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class KeySource(Protocol):
@@ -38,4 +38,33 @@ class KeySource(Protocol):
 
     def check_value(self, key_id: str | None = None) -> bytes:
         """16 bytes that recognise a KEK (absent: the one that wraps now) and give nothing of it away."""
+        ...
+
+
+@runtime_checkable
+class GrowingKeySource(KeySource, Protocol):
+    """A source whose keys can be changed from here. All of it can be repeated without effect."""
+
+    def retired_ids(self) -> frozenset[str]:
+        """The ids of keys that are kept for old backups, and open nothing."""
+        ...
+
+    def add(self, key_id: str) -> None:
+        """A new random key under this id; it unwraps, and wraps nothing yet."""
+        ...
+
+    def promote(self, key_id: str) -> None:
+        """From now on this key wraps. Raises KekUnknown where it is not held."""
+        ...
+
+    def retire(self, key_id: str) -> None:
+        """The key opens nothing any more, and is kept. Raises KeySourceError for the one that wraps."""
+        ...
+
+    def reinstate(self, key_id: str) -> None:
+        """A retired key unwraps again. Raises KekUnknown where it is not kept."""
+        ...
+
+    def forget(self, key_id: str) -> None:
+        """Destroy a retired key: no backup that needs it can ever be opened. Raises KekUnknown, KeySourceError."""
         ...

@@ -553,6 +553,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "integration_id", "subject_index", name=op.f("pk_refused_accounts")),
     )
     op.create_table(
+        "rekey_jobs",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("to_kek", sa.Text(), nullable=False),
+        sa.Column("from_keks", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("total", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("done", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("failed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("started_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("heartbeat_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rekey_jobs")),
+    )
+    with op.batch_alter_table("rekey_jobs", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_rekey_jobs_open",
+            ["kind"],
+            unique=True,
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
+        )
+
+    op.create_table(
         "revocations",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),

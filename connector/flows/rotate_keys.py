@@ -1,0 +1,344 @@
+"""Rotation of keys while the gateway works: distribute, promote, rewrap, verify, retire.
+
+    kek           a new key in the key file → it wraps → every tenant key under it → all tried → old ones retired
+    tenant_keys   a new wrapping key for every tenant → every data key under it → all tried → old ones retired
+
+Each phase is a row's word, and each may be cut off at any point: whoever comes next reads where it stands and goes on.
+Two who run it at once share the work. Handouts go on: whatever was read a moment ago still opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.model.errors import BadInput, Conflict, Misconfigured
+from connector.storage import Row, Store
+from vault import GrowingKeySource, KeySource, KeySourceError, Vault
+from vault.jobs import Job, Kind, Phase, advance, begin_job, find_job, note_done, note_failed, note_total, open_job
+from vault.rotation import Rotation
+from vault.tables import TenantKeyRow
+
+KEK_BATCH = 200
+DATA_KEY_BATCH = 1_000
+VERIFY_BATCH = 2_000
+
+_Name = tuple[str, str, int]  # owner kind, owner id, epoch
+Tell = Callable[[Phase, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far a rotation came. `to_do`: what only the operator can do, where there is something; then run it again."""
+
+    job: Job
+    to_do: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left under the old keys."""
+        return self.job.phase == "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What rotating works with. `tell` hears phase, done and total; `by` names who began it."""
+
+    store: Store
+    vault: Vault
+    source: KeySource
+    by: str
+    tell: Tell
+
+    @property
+    def rotation(self) -> Rotation:
+        """The vault's steps."""
+        return self.vault.rotation()
+
+
+_Act = Callable[[Parts, Job, frozenset[str]], Phase]
+
+
+class _ToDo(Exception):  # not an error: the way out of whatever phase it is
+    """Something that the operator must do first."""
+
+
+def rotate(parts: Parts, kind: Kind, *, to: str | None = None, other_hosts: frozenset[str] = frozenset()) -> Outcome:
+    """Begin a rotation of this kind, or go on with the one under way, until it is done or the operator is needed.
+
+    Args:
+        parts: store, vault, key source and whom to tell.
+        kind: kek or tenant_keys.
+        to: the KEK that is to wrap, by its id; absent: the next number. For kind kek.
+        other_hosts: hosts on which gateways run that may not have the new key yet.
+
+    Raises:
+        Conflict: a rotation to another KEK is under way.
+        Misconfigured: keys do not open, or the key source cannot serve.
+        DatabaseUnavailable: nothing is lost; run it again.
+    """
+    try:
+        job = _begun(parts, kind, to)
+        phases = _KEK_PHASES if kind == "kek" else _TENANT_KEY_PHASES
+        while job.phase != "done":
+            parts.tell(job.phase, job.done, job.total)
+            job = _moved(parts, job, phases[job.phase](parts, job, other_hosts))
+    except _ToDo as needed:
+        return Outcome(_now(parts, job), str(needed))
+    except KeySourceError as error:
+        raise Misconfigured("key_source", f"{error.what} {error.mend}") from error
+    return Outcome(job)
+
+
+def key_named(source: KeySource, name: str | None) -> str:
+    """The id of the KEK of that name; without a name, of the next number that is free."""
+    known = source.key_ids() | (source.retired_ids() if isinstance(source, GrowingKeySource) else frozenset())
+    prefix = source.key_id().rpartition(":")[0]
+    if name:
+        return name if name.startswith(f"{prefix}:") else f"{prefix}:{name}"
+    numbers = [int(word) for word in (one.rpartition(":")[2] for one in known) if word.isdecimal()]
+    return f"{prefix}:{max(numbers, default=0) + 1}"
+
+
+def _begun(parts: Parts, kind: Kind, to: str | None) -> Job:
+    with parts.store.transaction() as tx:
+        under_way = open_job(tx, kind)
+        if under_way is not None:
+            _same_goal(under_way, key_named(parts.source, to) if to else under_way.to_kek)
+            return under_way
+        if kind == "tenant_keys":
+            return begin_job(tx, kind, "", (), parts.by)
+        goal = key_named(parts.source, to)
+        _refuse_retired(parts.source, goal)
+        used = {row.kek_id for row in parts.rotation.behind(tx, goal, 1_000_000)}
+        return begin_job(tx, kind, goal, tuple(sorted((used | {parts.source.key_id()}) - {goal})), parts.by)
+
+
+def _same_goal(job: Job, goal: str) -> None:
+    if job.to_kek != goal:
+        raise Conflict(
+            "rotation_under_way", f"A rotation to {job.to_kek} is under way; finish it first: connector vault rotate"
+        )
+
+
+def _refuse_retired(source: KeySource, goal: str) -> None:
+    if isinstance(source, GrowingKeySource) and goal in source.retired_ids():
+        raise BadInput("key_retired", f"The key {goal} was retired; name another with --to.")
+
+
+def _moved(parts: Parts, job: Job, phase: Phase) -> Job:
+    with parts.store.transaction() as tx:
+        advance(tx, job, phase)  # or another runner did, and the row says where to go on
+    return _now(parts, job)
+
+
+def _now(parts: Parts, job: Job) -> Job:
+    with parts.store.read() as tx:
+        return find_job(tx, job.id) or job
+
+
+# Under another KEK ---------------------------------------------------------------------------------
+
+
+def _distribute(parts: Parts, job: Job, other_hosts: frozenset[str]) -> Phase:
+    if isinstance(parts.source, GrowingKeySource):
+        parts.source.add(job.to_kek)
+    elif job.to_kek not in parts.source.key_ids():
+        raise _ToDo(
+            f"Make a key named {job.to_kek.rpartition(':')[2]}, add it behind the present one where the gateway gets "
+            "its keys from, restart every process, and run this command again."
+        )
+    if other_hosts:
+        raise _ToDo(
+            f"The new key is in the key file here. Copy that file to {', '.join(sorted(other_hosts))}, then run: "
+            "connector vault rotate --distributed"
+        )
+    return "promote"
+
+
+def _promote(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    if isinstance(parts.source, GrowingKeySource):
+        parts.source.promote(job.to_kek)
+    elif parts.source.key_id() != job.to_kek:
+        raise _ToDo(
+            f"Put the key {job.to_kek.rpartition(':')[2]} first where the gateway gets its keys from, restart every "
+            "process, and run this command again."
+        )
+    return "rewrap"
+
+
+def _rewrap(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    rotation = parts.rotation
+    with parts.store.transaction() as tx:
+        note_total(tx, job, rotation.count_behind(tx, job.to_kek))
+    broken: dict[str, TenantKeyRow] = {}
+    while True:
+        with parts.store.read() as tx:
+            rows = rotation.behind(tx, job.to_kek, KEK_BATCH + len(broken))
+        done, failed = rotation.rewrap([row for row in rows if row.id not in broken], job.to_kek)
+        broken |= {row.id: row for row in failed}
+        if not done and not failed:
+            break
+        with parts.store.transaction() as tx:
+            note_done(tx, job, rotation.exchange(tx, done))
+        _tell(parts, job)
+    _refuse_broken(parts, job, len(broken), sorted({row.kek_id for row in broken.values()}))
+    return "verify"
+
+
+def _verify(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    with parts.store.read() as tx:
+        if parts.rotation.count_behind(tx, job.to_kek):
+            return "rewrap"
+        findings = parts.vault.check(tx)
+    if findings:
+        raise Misconfigured(findings[0].code, " ".join(finding.sentence for finding in findings))
+    return "retire"
+
+
+def _retire(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    if not isinstance(parts.source, GrowingKeySource):
+        return "done"
+    with parts.store.transaction() as tx:
+        parts.rotation.let_none_arrive(tx)
+        if parts.rotation.count_behind(tx, job.to_kek):
+            return "rewrap"
+        for key_id in job.from_keks:
+            parts.source.retire(key_id)
+    return "done"
+
+
+# Under another tenant key --------------------------------------------------------------------------
+
+
+def _nothing_to_distribute(_parts: Parts, _job: Job, _other_hosts: frozenset[str]) -> Phase:
+    return "promote"
+
+
+def _begin_epoch(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    with parts.store.transaction() as tx:
+        parts.rotation.begin_epoch(tx, job.created_at)
+    return "rewrap"
+
+
+def _rewrap_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    rotation = parts.rotation
+    with parts.store.transaction() as tx:
+        note_total(tx, job, rotation.count_under_old(tx))
+        old_wraps = rotation.old_wraps(tx)
+    job = _now(parts, job)
+    broken = 0
+    for old in old_wraps:
+        with parts.store.read() as tx:
+            new = rotation.newest_wrap(tx, old.tenant)
+        if new is None:
+            raise Misconfigured("tenant_key_missing", f"Tenant {old.tenant} has no wrapping key that is in use.")
+        broken += _empty(parts, job, old, new)
+    _refuse_broken(parts, job, broken, [])
+    return "verify"
+
+
+def _empty(parts: Parts, job: Job, old: TenantKeyRow, new: TenantKeyRow) -> int:
+    """Bring everything from one tenant key under the newer one; how many keys would not open."""
+    broken: set[_Name] = set()
+    told = job.done
+    while True:
+        seen, moved = _batch(parts, job, (old, new), broken)
+        if not seen:
+            break
+        told += moved
+        parts.tell("rewrap", told, max(job.total, told))
+    with parts.store.transaction() as tx:
+        parts.rotation.carry_destroyed(tx, old, new)
+    return len(broken)
+
+
+def _batch(parts: Parts, job: Job, keys: tuple[TenantKeyRow, TenantKeyRow], broken: set[_Name]) -> tuple[int, int]:
+    """How many were looked at, and how many were rewrapped.
+
+    PostgreSQL: rows that somebody else holds are passed over, so this waits for nobody and nobody waits in a circle.
+    SQLite: the work is done before the one write lock is taken.
+    """
+    rotation, store = parts.rotation, parts.store
+    old, new = keys
+    limit = DATA_KEY_BATCH + len(broken)
+    if store.dialect == "postgresql":
+        with store.transaction() as tx:
+            rows = _fresh(rotation.data_keys_under(tx, old, limit, tx.skip_locked), broken)
+            done, failed = rotation.rewrap_data_keys(old, new, rows)
+            moved = rotation.exchange_data_keys(tx, new, done)
+            note_done(tx, job, moved)
+    else:
+        with store.read() as tx:
+            rows = _fresh(rotation.data_keys_under(tx, old, limit), broken)
+        done, failed = rotation.rewrap_data_keys(old, new, rows)
+        with store.transaction() as tx:
+            moved = rotation.exchange_data_keys(tx, new, done)
+            note_done(tx, job, moved)
+    broken |= {_named(row) for row in failed}
+    return len(rows), moved
+
+
+def _verify_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
+    rotation = parts.rotation
+    with parts.store.read() as tx:
+        if rotation.count_under_old(tx):
+            return "rewrap"
+        every = rotation.count_data_keys(tx)
+    tried, broken, after = 0, 0, None
+    while True:
+        with parts.store.read() as tx:
+            many, failed, last = rotation.unreadable(tx, after, VERIFY_BATCH)
+        if last is None:
+            break
+        tried, broken, after = tried + many, broken + len(failed), last
+        parts.tell("verify", tried, max(every, tried))
+    _refuse_broken(parts, job, broken, [])
+    return "retire"
+
+
+def _retire_tenant_keys(parts: Parts, _job: Job, _other_hosts: frozenset[str]) -> Phase:
+    with parts.store.transaction() as tx:
+        parts.rotation.retire(tx)
+        return "rewrap" if parts.rotation.old_wraps(tx) else "done"
+
+
+def _fresh(rows: Sequence[Row], broken: set[_Name]) -> list[Row]:
+    return [row for row in rows if _named(row) not in broken]
+
+
+def _named(row: Row) -> _Name:
+    return row["owner_kind"], row["owner_id"], row["epoch"]
+
+
+def _tell(parts: Parts, job: Job) -> None:
+    now = _now(parts, job)
+    parts.tell(now.phase, now.done, max(now.total, now.done))
+
+
+def _refuse_broken(parts: Parts, job: Job, broken: int, keks: list[str]) -> None:
+    with parts.store.transaction() as tx:
+        note_failed(tx, job, broken)
+    if broken:
+        under = f" (under {', '.join(keks)})" if keks else ""
+        raise Misconfigured(
+            "keys_do_not_open",
+            f"{broken} keys do not open{under} and stay as they are; nothing is retired before they do. "
+            "See which: connector vault verify",
+        )
+
+
+_KEK_PHASES: Mapping[Phase, _Act] = {
+    "distribute": _distribute,
+    "promote": _promote,
+    "rewrap": _rewrap,
+    "verify": _verify,
+    "retire": _retire,
+}
+_TENANT_KEY_PHASES: Mapping[Phase, _Act] = {
+    "distribute": _nothing_to_distribute,
+    "promote": _begin_epoch,
+    "rewrap": _rewrap_data_keys,
+    "verify": _verify_data_keys,
+    "retire": _retire_tenant_keys,
+}
