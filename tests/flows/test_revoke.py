@@ -272,6 +272,20 @@ def test_one_revocation_that_cannot_be_carried_out_does_not_hold_up_the_others(t
     assert outcome(town, broken) is None
 
 
+def test_one_that_can_never_be_read_loses_its_token_key_when_its_time_is_over(town: Town, clock: ManualClock) -> None:
+    connection_id = connected(town)
+    asked(town, connection_id)
+    with town.gateway.store.transaction() as tx:
+        tx.run("UPDATE connections SET expires_at = expires_at + 1 WHERE id = :id", id=connection_id)
+    clock.advance(hours=23)
+    revoke.tell_providers(town.gateway)
+    assert key_lives(town, "connection_tokens", connection_id)
+    clock.advance(hours=2)
+    revoke.tell_providers(town.gateway)
+    assert outcome(town, connection_id) == "gave_up"
+    assert not key_lives(town, "connection_tokens", connection_id)
+
+
 def test_a_refresh_under_way_lands_nowhere_and_its_tokens_are_revoked_too(town: Town, clock: ManualClock) -> None:
     connection_id = connected(town)
     clock.advance(290)

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 
+from connector import consent
+from connector.flows.edit_profile import edit_profile
 from connector.people import LINK_MS, SESSION_MS
 from connector.storage import Store
 from tests.clock import ManualClock
 from tests.gateways import APP_RETURN, api_token, bearer
-from tests.signing_up import Town, make_town
+from tests.signing_up import Town, let_write, make_town
 
 
 @pytest.fixture
@@ -203,3 +205,60 @@ def test_opening_the_pages_is_the_persons_own_visit(town: Town, clock: ManualClo
     inside(town, sub)
     assert town.rows("users")[0]["last_visit_at"] == clock.now()
     assert len(town.entries("portal_opened")) == 1
+
+
+def able_to_write(town: Town) -> dict:
+    """Ada, signed up with the scope that lets her profile be written."""
+    started, query = town.pushed(integration=let_write(town.house).id)
+    browser = town.browser()
+    answer = town.submit(browser, town.page(browser, query))
+    back = town.at_provider(answer.headers["Location"])
+    redirected = town.follow(browser, back)
+    return town.finished(redirected.headers["Location"], started)
+
+
+def test_switching_on_shows_the_request_keeps_a_record_and_sends_from_then_on(town: Town) -> None:
+    mine = able_to_write(town)
+    sub, account = mine["claims"]["sub"], f"/portal/accounts/{mine['connection']}"
+    edit_profile(town.gateway, town.house.web, sub, {"nicknames": {"n": {"name": "Countess"}}})
+    assert town.how_many("deliveries") == {"deliveries": 0}
+    browser, token = inside(town, sub)
+    preview = browser.get(f"{account}/push/name").text
+    assert "PATCH" in preview
+    assert "Countess" in preview
+    assert town.how_many("deliveries") == {"deliveries": 0}, "a preview sends nothing"
+    for _ in range(2):
+        assert browser.post(f"{account}/push/name", data={"form_token": token}).status_code == 303
+    edit_profile(town.gateway, town.house.web, sub, {"nicknames": {"n": {"name": "Ada"}}})
+    assert town.how_many("deliveries") == {"deliveries": 1}
+    with town.gateway.store.read() as tx:
+        given = consent.of_connection(tx, town.gateway.vault, mine["connection"])
+        (push,) = [one for one in given if one.direction == "push"]
+        record = consent.record_of(tx, town.gateway.vault, push)
+    assert record["notice"]["shown"] == ["provider_policy_link", "exact_request"]
+    assert record["process"][0]["clause"] == "3a"
+    assert [event["method"] for event in record["events"]] == ["portal"]
+    assert browser.post(f"/portal/choices/{push.id}/withdraw", data={"form_token": token}).status_code == 303
+    assert {row["state"] for row in town.rows("deliveries")} == {"void"}
+
+
+def test_nothing_is_offered_that_the_account_cannot_take(town: Town) -> None:
+    mine = town.sign_up("ada")
+    browser, token = inside(town, mine["claims"]["sub"])
+    path = f"/portal/accounts/{mine['connection']}/push/name"
+    assert browser.get(path).status_code == 409
+    assert browser.post(path, data={"form_token": token}).status_code == 409
+    assert [row for row in town.rows("consents") if row["direction"] == "push"] == []
+
+
+def test_what_came_from_outside_is_escaped(town: Town) -> None:
+    mine = town.sign_up("ada")
+    edit_profile(
+        town.gateway, town.house.web, mine["claims"]["sub"], {"nicknames": {"n": {"name": "<script>alert(1)</script>"}}}
+    )
+    browser, _ = inside(town, mine["claims"]["sub"])
+    page = browser.get("/portal/data")
+    assert "<script" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]

@@ -7,7 +7,7 @@ import json
 from flask import Blueprint, Response, g, make_response, redirect, render_template
 from werkzeug import Response as BaseResponse
 
-from connector.flows import portal
+from connector.flows import portal, portal_choices
 from connector.flows.erase import REMAINS, delete_user
 from connector.flows.evidence import receipt_file
 from connector.flows.export import export_user
@@ -50,7 +50,7 @@ def enter() -> BaseResponse:
 @signed_in
 def withdraw(consent_id: str) -> BaseResponse:
     """One click, as giving it was."""
-    ended = portal.withdraw(gateway(), person(), consent_id)
+    ended = portal_choices.withdraw(gateway(), person(), consent_id)
     return redirect(f"/portal/accounts/{ended.connection_id}", SEE_OTHER)
 
 
@@ -59,7 +59,7 @@ def withdraw(consent_id: str) -> BaseResponse:
 @signed_in
 def switch_on(connection_id: str, group: str) -> BaseResponse:
     """The person has seen the provider's policy and the exact request, and says yes."""
-    portal.switch_on(gateway(), person(), connection_id, group)
+    portal_choices.switch_on(gateway(), person(), connection_id, group)
     return redirect(f"/portal/accounts/{connection_id}", SEE_OTHER)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 from werkzeug import Response as BaseResponse
 
-from connector.flows import portal
+from connector.flows import portal, portal_choices
 from connector.flows.disclosures import disclosures_of
 from connector.flows.evidence import receipt_file
 from connector.flows.read_records import read_for_owner
@@ -58,7 +58,7 @@ def one_account(connection_id: str) -> BaseResponse:
 @signed_in
 def before_push(connection_id: str, group: str) -> BaseResponse:
     """The provider's own policy first, then the exact requests."""
-    view, preview = portal.offered(gateway(), person(), connection_id, group)
+    view, preview = portal_choices.offered(gateway(), person(), connection_id, group)
     switch = next(one for one in view.pushes if one.word == group)
     return shown("push.html", view=view, preview=preview, switch=switch, here="accounts")
 
