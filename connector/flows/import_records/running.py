@@ -222,7 +222,7 @@ def _read(run: _Run, ask: Callable[[ProviderGrant], Exchange[Page]]) -> Page:
 
 def _drive(run: _Run, ask: Callable[[ProviderGrant], Exchange[Page]]) -> Page:
     return run.gateway.egress.drive(
-        ask(run.grant), provider=run.grant.whole.entry.name, deadline_s=DEADLINE_S, observe=run.observed
+        ask(run.grant), provider=run.grant.whole.integration.id, deadline_s=DEADLINE_S, observe=run.observed
     )
 
 

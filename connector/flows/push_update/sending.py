@@ -163,7 +163,7 @@ def _write(sending: Sending, grant: ProviderGrant, adapter: WritesProfile, chang
 def _drive(sending: Sending, grant: ProviderGrant, adapter: WritesProfile, change: ProfileChange) -> WriteOutcome:
     return sending.gateway.egress.drive(
         adapter.write(grant.whole.registration, grant.grant, change),
-        provider=grant.whole.entry.name,
+        provider=grant.whole.integration.id,
         deadline_s=DEADLINE_S,
         observe=sending.observed,
     )
