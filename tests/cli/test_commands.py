@@ -24,6 +24,15 @@ PROMISED = [
     *("deliveries-list", "deliveries-retry", "deliveries-dead_letters"),
     *("database-status", "database-upgrade"),
 ]
+# Announced for later: each may come, and then belongs above.
+ANNOUNCED = [
+    *("dev", "connections-adopt", "disclosures-release"),
+    *("webhooks-add", "webhooks-list", "webhooks-rotate_secret", "webhooks-replay"),
+    *("policy-explain", "policy-diff", "policy-announce", "policy-export"),
+    *("users-learned_child", "users-approve_child"),
+    *("vault-verify", "vault-rotate", "vault-backup", "vault-restore"),
+    "database-copy",
+]
 COMMANDS = dict(document.commands(main))
 
 
@@ -41,8 +50,9 @@ def test_every_promised_command_exists_and_explains_itself_with_an_example(promi
     assert f"connector {' '.join(words)}" in COMMANDS
 
 
-def test_no_command_is_there_that_was_not_promised_but_the_demonstration():
-    assert set(COMMANDS) - {f"connector {' '.join(words_of(one))}" for one in PROMISED} == {"connector demo"}
+def test_no_command_is_there_that_was_not_announced_but_the_demonstration():
+    announced = {f"connector {' '.join(words_of(one))}" for one in (*PROMISED, *ANNOUNCED)}
+    assert set(COMMANDS) - announced == {"connector demo"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
