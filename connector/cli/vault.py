@@ -9,6 +9,7 @@ import click
 from connector import app
 from connector.cli.session import Session, session_options
 from connector.cli.vault_rotation import job_document, rotate_command
+from connector.cli.vault_verification import verify_command
 from vault import harden_process
 from vault.inventory import Inventory, inventory
 from vault.jobs import newest_jobs
@@ -43,6 +44,7 @@ def status(session: Session) -> None:
 
 
 vault.add_command(rotate_command)
+vault.add_command(verify_command)
 
 
 def _show(session: Session, found: Inventory, findings: list[Finding]) -> None:

@@ -1,0 +1,14 @@
+"""What this room keeps sealed, for whoever tries everything."""
+
+from __future__ import annotations
+
+from connector.connections.connection import TABLE, sealed_fields
+from connector.storage import Row
+from vault.verification import Keys, Place
+
+
+def _connection(keys: Keys, row: Row) -> None:
+    keys.of_tenant(row["tenant_id"]).check_row(TABLE, sealed_fields(row), bytes(row["seal"]))
+
+
+SEALED = (Place("connections", "connections", ("id",), _connection),)
