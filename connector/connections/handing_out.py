@@ -32,8 +32,12 @@ def still_handing_out(tx: Transaction, wanted: Sequence[tuple[str, int]]) -> set
 
 
 def end_handouts(tx: Transaction, connection_id: str) -> None:
-    """Wait for handouts that are being committed, and let none begin until this transaction is over."""
+    """Wait for handouts that are being committed, and let none begin until this transaction is over.
+
+    The row is locked first, as everybody does who ends a connection, so that two of them never wait for each other.
+    """
     if tx.dialect == "postgresql":
+        tx.all("SELECT id FROM connections WHERE id = :id FOR UPDATE", id=connection_id)
         tx.all("SELECT pg_advisory_xact_lock(hashtextextended(:id, :space))", id=connection_id, space=_SPACE)
 
 

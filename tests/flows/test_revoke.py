@@ -14,7 +14,7 @@ from connector.flows import evidence, refresh, revoke, signals
 from connector.flows.fresh_token import Wanted, fresh_token
 from connector.ledger import GroupCommit, NoLongerTrue, public_keys_from_jwks, verify, verify_file
 from connector.model.errors import BadInput, Gone, NotFound
-from connector.model.states import Ended
+from connector.model.states import ConnectionState, Ended
 from connector.model.tags import Choice, Purpose
 from providers.capabilities import SignalRequest
 from providers.exchange import NetworkFailure, Response
@@ -129,6 +129,34 @@ def test_an_ending_that_is_not_committed_yet_stops_handouts_already(town: Town) 
             handout(town, connection_id)
     with pytest.raises(Gone):
         handout(town, connection_id)
+
+
+def test_two_who_end_a_connection_at_once_do_not_wait_for_each_other(town: Town) -> None:
+    if town.gateway.store.dialect == "sqlite":
+        return  # one writer at a time
+    connection_id = connected(town)
+    vault, outcomes = town.gateway.vault, []
+    with town.gateway.store.read() as tx:
+        seen = connections.find(tx, vault, town.house.tenant.id, connection_id)
+    assert seen is not None
+
+    def refused_at_a_refresh() -> None:
+        try:
+            with town.gateway.store.transaction() as tx:
+                connections.move(tx, vault, seen, ConnectionState.NEEDS_REAUTH)
+        except connections.LostClaim as lost:
+            outcomes.append(lost)
+
+    other = threading.Thread(target=refused_at_a_refresh)
+    with town.gateway.store.transaction() as tx:
+        held = connections.find_for_update(tx, vault, connection_id)
+        assert held is not None
+        other.start()
+        other.join(0.3)
+        revoke.revoke_in(town.gateway, tx, held, by=Ended.PERSON)
+    other.join(10)
+    assert len(outcomes) == 1
+    assert row(town, connection_id)["state"] == "revoked"
 
 
 def test_the_ledger_never_shows_a_handout_behind_the_revocation(town: Town) -> None:
