@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 import threading
 
 import structlog
@@ -66,4 +66,4 @@ class Presence:
     def _enter(self) -> None:
         self.liveness.hold()
         with self._store.transaction() as tx:
-            register(tx, self._id, self._kind, socket.gethostname(), os.getpid())
+            register(tx, self._id, self._kind, platform.node(), os.getpid())
