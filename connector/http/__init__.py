@@ -13,8 +13,9 @@ from flask import Flask
 from connector.flows.gateway import Gateway
 from connector.http import context, errors, headers, limits, tracing
 from connector.http.blueprints import BLUEPRINTS
+from connector.http.handout import Handouts
 from connector.http.proxies import TrustedProxies
-from connector.http.request import StrictRequest
+from connector.http.request import StrictRequest, refuse_nul
 
 __all__ = ["create_app"]
 
@@ -33,6 +34,9 @@ def create_app(gateway: Gateway) -> Flask:
     app.extensions[limits.EXTENSION] = limits.Limits(settings.redis.url, gateway.clock)
     app.jinja_env.globals["development"] = settings.is_development
     tracing.install(app)
+    app.before_request(refuse_nul)
+    front: Any = Handouts(gateway, app.wsgi_app)
+    app.wsgi_app = front  # type: ignore[method-assign]  # Flask's own documented place for WSGI layers
     headers.install(app, production=not settings.is_development)
     errors.install(app)
     for blueprint in BLUEPRINTS:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from flask import Request, request
 
 from connector.clients.json_text import strict_object
-from connector.model.errors import BadInput
+from connector.model.errors import BadInput, NotFound
 
 MAX_BODY = 256 * 1024
 MAX_FORM_FIELDS = 64
@@ -35,6 +35,12 @@ class StrictRequest(Request):
     max_content_length = MAX_BODY
     max_form_parts = MAX_FORM_FIELDS
     max_form_memory_size = MAX_BODY
+
+
+def refuse_nul() -> None:
+    """No id and no page has a NUL in its address, and PostgreSQL takes none in a value."""
+    if "\0" in request.path:
+        raise NotFound("address")
 
 
 def form() -> dict[str, str]:

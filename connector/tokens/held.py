@@ -47,7 +47,10 @@ class Held:
 def held(tx: Transaction, tenant_id: str, connection_id: str) -> Held | None:
     """The tenant's connection with its sealed tokens, or None."""
     row = tx.one(_HELD, id=connection_id, tenant=tenant_id)
-    return None if row is None else Held(row)
+    if row is None:
+        return None
+    # sqlite3.Row looks a name up by going through all of them; of fifty columns nearly every one is asked for.
+    return Held(row if isinstance(row, dict) else dict(zip(row.keys(), row, strict=True)))
 
 
 def seal_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:

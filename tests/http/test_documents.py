@@ -134,7 +134,8 @@ def test_an_unknown_query_parameter_is_told(house: House, app: Flask, http: Flas
 def test_health_asks_nothing_of_the_database_and_readiness_does(
     http: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert http.get("/readyz").json == {"status": "ok", "checks": {"database": "ok", "policy": "ok"}}
+    checks = {"database": "ok", "policy": "ok", "held_answers": "ok"}
+    assert http.get("/readyz").json == {"status": "ok", "checks": checks}
 
     def down(_: Store) -> None:
         raise DatabaseUnavailable("connection refused")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from connector import connections
 from connector.clients import Client, integration_with_id
@@ -22,6 +22,8 @@ from connector.model.states import ConnectionState
 from connector.model.tags import Purpose, UnknownWord
 
 blueprint = Blueprint("connections", __name__)
+
+HANDOUT_FAILED = "account_connector.handout_failed"  # in the environment: what the front met, to be raised here
 
 _IN_WORDS: Mapping[ConnectionState, str] = {
     ConnectionState.ACTIVE: "Working.",
@@ -107,7 +109,10 @@ def show_connection(connection_id: str) -> Response:
 )
 @needs("tokens:exchange")
 def hand_out(connection_id: str) -> Response:
-    """The same as token exchange, for plain HTTP clients."""
+    """The same as token exchange, for plain HTTP clients. What went well was answered in front, see `http.handout`."""
+    failed = request.environ.get(HANDOUT_FAILED)
+    if isinstance(failed, Exception):
+        raise failed
     body = json_body(required=False)
     handed = fresh_token(gateway(), caller().client, wanted_token(caller().client, connection_id, body))
     return jsonify(token_document(handed))
