@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -25,6 +26,7 @@ from connector.storage.pool import Pool
 Row: TypeAlias = Mapping[str, Any]
 
 BUSY_TIMEOUT_MS = 10_000
+POLL_S = 0.0005
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
 _BROKEN = (
@@ -179,7 +181,31 @@ class _DriverTransaction:
         self._text: Callable[[str], str] = _percent_style if self.dialect == "postgresql" else str
 
     def begin(self) -> None:
-        self._cursor.execute("BEGIN" if self.dialect == "postgresql" else "BEGIN IMMEDIATE")
+        if self.dialect == "postgresql":
+            self._cursor.execute("BEGIN")
+        else:
+            self._begin_immediate()
+
+    def _begin_immediate(self) -> None:
+        """Wait for SQLite's one writer in short, even steps.
+
+        Its own way of waiting sleeps longer each time, up to 100 ms, so that a process which commits batch after batch
+        leaves the others asleep.
+        """
+        self._cursor.execute("PRAGMA busy_timeout=0")
+        until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        try:
+            while True:
+                try:
+                    self._cursor.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                        raise
+                    time.sleep(POLL_S)
+                else:
+                    return
+        finally:
+            self._cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
     def commit(self) -> None:
         self._cursor.execute("COMMIT")
