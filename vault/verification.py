@@ -132,9 +132,14 @@ def verify(
     vault: Vault,
     places: Sequence[Place],
     pace: Pace,
+    *,
     tell: Callable[[str, int, int], None] = lambda _place, _done, _all: None,
+    drawn: Callable[[], bool] = lambda: True,
 ) -> Report:
-    """Open everything in these places. `tell` hears the place, how many are done in all, and how many there are."""
+    """Open everything in these places. `tell` hears the place, how many are done in all, and how many there are.
+
+    `drawn`: asked for each row whether it is to be tried, for a sample.
+    """
     report = Report()
     with read() as tx:
         every = sum(_count(tx, place) for place in places)
@@ -143,7 +148,7 @@ def verify(
         after: tuple[object, ...] | None = None
         while True:
             with read() as tx:
-                after = _batch(tx, vault, place, after, report)
+                after = _batch(tx, vault, place, after, (report, drawn))
             done = report.checked.total()
             tell(place.name, done, max(every, done))
             if after is None:
@@ -159,8 +164,13 @@ def kind_of(error: Exception) -> str:
 
 
 def _batch(
-    tx: Transaction, vault: Vault, place: Place, after: tuple[object, ...] | None, report: Report
+    tx: Transaction,
+    vault: Vault,
+    place: Place,
+    after: tuple[object, ...] | None,
+    into: tuple[Report, Callable[[], bool]],
 ) -> tuple[object, ...] | None:
+    report, drawn = into
     names = {f"after{number}": value for number, value in enumerate(after or ())}
     begin = f" AND ({', '.join(place.key)}) > ({', '.join(':' + name for name in names)})" if names else ""
     rows = tx.all(
@@ -170,6 +180,8 @@ def _batch(
     )
     keys = Keys(tx, vault)
     for row in rows:
+        if not drawn():
+            continue
         error = _error(keys, place, row)
         if error is not None:
             error = _second_look(tx, vault, place, row)

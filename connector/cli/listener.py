@@ -23,6 +23,7 @@ from granian.server import Server
 from connector import app, logs
 from connector.cli.parent import stop_with_parent
 from connector.flows.gateway import Gateway
+from connector.flows.outside import refuse_rolled_back
 from connector.http import create_app
 from connector.http.operator import create_operator_app
 from connector.model.errors import ConnectorError, TryLater
@@ -75,6 +76,7 @@ def _door(config: Path | None, door: str) -> Any:
         settings = load(config)
         logs.configure(settings.log)
         gateway = app.build(settings)
+        refuse_rolled_back(settings, gateway.store)
     except ConnectorError as error:
         sys.stderr.write(f"{error.hint}\n")
         raise SystemExit(1) from error

@@ -8,6 +8,7 @@ import click
 
 from connector import app
 from connector.cli.session import Session, session_options
+from connector.cli.vault_backup import backup_command, restore_command
 from connector.cli.vault_rotation import job_document, rotate_command
 from connector.cli.vault_verification import verify_command
 from vault import harden_process
@@ -45,6 +46,8 @@ def status(session: Session) -> None:
 
 vault.add_command(rotate_command)
 vault.add_command(verify_command)
+vault.add_command(backup_command)
+vault.add_command(restore_command)
 
 
 def _show(session: Session, found: Inventory, findings: list[Finding]) -> None:

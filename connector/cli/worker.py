@@ -10,6 +10,7 @@ import click
 from connector import logs
 from connector.cli.parent import stop_with_parent
 from connector.cli.session import Session, session_options
+from connector.flows.outside import refuse_rolled_back
 from connector.worker import Worker
 
 
@@ -24,6 +25,7 @@ def worker(session: Session, *, child: bool) -> None:
     if child:
         stop_with_parent()
     gateway = session.gateway
+    refuse_rolled_back(session.settings, gateway.store)
     logs.configure(session.settings.log)
     if not child:
         session.out.event({"worker": gateway.worker_id}, f"Worker {gateway.worker_id} runs.")

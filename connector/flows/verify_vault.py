@@ -49,4 +49,4 @@ def verify_vault(
     Raises:
         DatabaseUnavailable: the database went away.
     """
-    return verify(store.read, vault, PLACES, Pace(clock.monotonic, clock.sleep, per_second), tell)
+    return verify(store.read, vault, PLACES, Pace(clock.monotonic, clock.sleep, per_second), tell=tell)

@@ -13,11 +13,12 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     """The same settings with absolute paths, taken from `folder`."""
     kind, _, rest = settings.vault.kek.partition(":")
     kek = f"file:{folder / rest}" if kind == "file" else settings.vault.kek
+    outside = settings.vault.outside
     directory = settings.policy.directory
     return settings.model_copy(
         update={
             "database": settings.database.model_copy(update={"url": _database(settings.database.url, folder)}),
-            "vault": settings.vault.model_copy(update={"kek": kek}),
+            "vault": settings.vault.model_copy(update={"kek": kek, "outside": outside and folder / outside}),
             "policy": settings.policy.model_copy(update={"directory": directory and folder / directory}),
         }
     )

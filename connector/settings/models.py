@@ -121,6 +121,10 @@ class VaultSettings(Section):
         default="file:keys/kek.json",
         description="The key that wraps all others: file:PATH (only its owner may read it) or env:NAME.",
     )
+    outside: Path | None = Field(
+        default=None,
+        description="A folder for what a backup must not bring back: destroyed keys; absent: beside the key file.",
+    )
 
 
 class ControllerSettings(Section):

@@ -480,6 +480,7 @@ revocations = sa.Table(
     sa.UniqueConstraint("code"),
     sa.Index("ix_revocations_due", "state", "next_at"),
     sa.Index("ix_revocations_data_key_due", "data_key_due_at"),
+    sa.Index("ix_revocations_created_at", "created_at"),
     sa.Index("ix_revocations_connection_id", "connection_id"),
 )
 
@@ -650,6 +651,7 @@ shred_ledger = sa.Table(
     _text("owner_id"),
     _int("epoch"),
     _int("destroyed_at"),
+    sa.Index("ix_shred_ledger_destroyed_at", "destroyed_at"),
 )
 
 rekey_jobs = sa.Table(  # rotations: where each stands, so that another process can go on after a crash

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from connector import clients, connections, ledger, people, work
 from connector.flows import evidence, import_records, keep_records, push_update, refresh, revoke
 from connector.flows.gateway import Gateway
+from connector.flows.outside import outside_of
 from connector.flows.signup_link import cleaning
 from connector.work import Liveness, Step
 
 CHECKPOINT_EVERY_S = 60.0
 SWEEP_EVERY_S = 60.0
+OUTSIDE_EVERY_S = 5.0
 SILENT_MS = 2_000
 
 
@@ -59,7 +61,16 @@ def keeping(gateway: Gateway) -> list[Step]:
         Step("sequence_ledger", lambda: _sequence(gateway)),
         Step("sign_ledger", _every(gateway, CHECKPOINT_EVERY_S, lambda: _sign(gateway))),
         Step("sweep", _every(gateway, SWEEP_EVERY_S, lambda: _sweep(gateway))),
+        *_remembering(gateway),
     ]
+
+
+def _remembering(gateway: Gateway) -> list[Step]:
+    """What a backup must not bring back is written down outside the database."""
+    outside = outside_of(gateway.settings)
+    if outside is None:
+        return []
+    return [Step("remember_outside", _every(gateway, OUTSIDE_EVERY_S, lambda: outside.note(gateway.store)))]
 
 
 def _sequence(gateway: Gateway) -> int:

@@ -612,6 +612,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("revocations", schema=None) as batch_op:
         batch_op.create_index("ix_revocations_connection_id", ["connection_id"], unique=False)
+        batch_op.create_index("ix_revocations_created_at", ["created_at"], unique=False)
         batch_op.create_index("ix_revocations_data_key_due", ["data_key_due_at"], unique=False)
         batch_op.create_index("ix_revocations_due", ["state", "next_at"], unique=False)
 
@@ -625,6 +626,9 @@ def upgrade() -> None:
         sa.Column("destroyed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shred_ledger")),
     )
+    with op.batch_alter_table("shred_ledger", schema=None) as batch_op:
+        batch_op.create_index("ix_shred_ledger_destroyed_at", ["destroyed_at"], unique=False)
+
     op.create_table(
         "signals",
         sa.Column("integration_id", sa.Text(), nullable=False),
