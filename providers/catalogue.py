@@ -91,6 +91,7 @@ class Entry:
         deep_link: where the person can change by hand what we cannot write.
         signals: kinds of signal it sends, as in `/signals/{integration}/{kind}`.
         development_only: true for what production refuses.
+        settings: what an operator may set for one integration there: key → what it does, in words.
         verified_on: ISO date on which the facts were last compared with `source`.
     """
 
@@ -116,6 +117,7 @@ class Entry:
     deep_link: str = ""
     development_only: bool = False
     signals: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     lacks: Mapping[str, str] = field(default_factory=dict)
@@ -165,6 +167,7 @@ _OPTIONAL: Mapping[str, type] = {
     "deep_link": str,
     "development_only": bool,
     "signals": list,
+    "settings": dict,
     "scopes": dict,
     "conditions": dict,
     "lacks": dict,
@@ -262,6 +265,7 @@ def _tables(check: _Check, raw: Mapping[str, Any]) -> dict[str, Any]:
     words = {key: raw.get(key, {}) for key in ("conditions", "lacks")}
     for key, table in words.items():
         check.table(f"{key}.", table, {}, dict.fromkeys(CAPABILITIES, str))
+    check.table("settings.", raw.get("settings", {}), {}, dict.fromkeys(raw.get("settings", {}), str))
     return {
         "refresh": Refresh(**raw["refresh"]),
         "scopes": {name: _scope(scope) for name, scope in raw.get("scopes", {}).items()},

@@ -11,7 +11,7 @@ import click
 from connector.cli.output import confirmed
 from connector.cli.session import Session, session_options
 from connector.cli.tenants import chosen_tenant, chosen_tenants, tenant_option
-from connector.cli.written import Duration, secret_in
+from connector.cli.written import Duration, pairs_of, secret_in
 from connector.clients import (
     Integration,
     NewIntegration,
@@ -54,6 +54,13 @@ def integrations() -> None:
 @click.option(
     "--import", "imports", default="profile", show_default=True, help="profile, contacts, both with a comma, or none."
 )
+@click.option(
+    "--setting",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="For this provider alone; connector providers show lists the keys. Repeatable.",
+)
 @click.option("--sync-every", type=Duration(), help="Import again so often, such as 6h; else only when asked.")
 @session_options
 def add(
@@ -67,6 +74,7 @@ def add(
     client_secret_file: Path,
     scopes: tuple[str, ...],
     imports: str,
+    settings: tuple[str, ...],
     sync_every: timedelta | None,
 ) -> None:
     """Register the gateway at a provider, and say which addresses to enter there."""
@@ -84,6 +92,7 @@ def add(
             scopes=tuple(word for words in scopes for word in words.replace(",", " ").split()) or None,
             imports=() if imports == "none" else tuple(imports.replace(",", " ").split()),
             sync_every_s=int(sync_every.total_seconds()) if sync_every else None,
+            settings=pairs_of(settings, "--setting"),
         )
         made = add_integration(tx, session.vault, new, development=session.settings.is_development)
     session.out.document(document(made, session.settings), lambda: _show(session, made))
@@ -168,6 +177,7 @@ def document(integration: Integration, settings: Settings) -> dict[str, Any]:
         "scopes": list(integration.scopes),
         "imports": list(integration.imports),
         "sync_every_s": integration.sync_every_s,
+        "settings": dict(integration.settings),
         "callback_url": f"{public_url}/callback/{integration.id}",
         "signal_urls": [
             f"{public_url}/signals/{integration.id}/{kind}" for kind in catalogue.entry(integration.provider).signals
@@ -179,6 +189,7 @@ def document(integration: Integration, settings: Settings) -> dict[str, Any]:
 def _show(session: Session, integration: Integration) -> None:
     values = document(integration, session.settings)
     facts = {name.replace("_", " "): value for name, value in values.items() if name != "sync_every_s"}
+    facts["settings"] = [f"{key}={value}" for key, value in integration.settings.items()]
     session.out.facts(facts | {"imported": _every(integration)})
     session.out.say(f"Enter the callback URL at {catalogue.entry(integration.provider).title}, exactly as it is.")
 

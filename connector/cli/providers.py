@@ -60,6 +60,9 @@ def _show(session: Session, entry: Entry) -> None:
     session.out.say("")
     scopes = [(name, scope.words, scope.imports, scope.writes) for name, scope in entry.scopes.items()]
     session.out.table(("scope", "opens", "imports", "writes"), scopes, empty="It has no scopes of its own.")
+    if entry.settings:
+        session.out.say("")
+        session.out.table(("setting", "in words"), list(entry.settings.items()), empty="")
 
 
 def _words(entry: Entry, capability: str) -> str:

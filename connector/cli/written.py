@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,23 @@ def secret_in(path: Path) -> tuple[str, str | None]:
         raise BadInput("loose_permissions", f"Others may write {path}; run: chmod go-w {path}")
     warning = f"Others may read {path}; unless that is meant, run: chmod 600 {path}" if mode & 0o044 else None
     return _one_line(text, str(path)), warning
+
+
+def pairs_of(words: Iterable[str], option: str) -> dict[str, str]:
+    """`KEY=VALUE`, each key once.
+
+    Raises:
+        BadInput: a word without `=`, or a key that is there twice.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise BadInput("bad_pair", f"{word!r} is no pair; write {option} KEY=VALUE.")
+        if key in found:
+            raise BadInput("bad_pair", f"{key} is there twice; write {option} {key}=… once.")
+        found[key] = value
+    return found
 
 
 def _one_line(text: str, where: str) -> str:

@@ -14,6 +14,8 @@ from providers.secret import Secret
 
 MIN_SYNC_S = 300
 MAX_CREDENTIAL = 4096
+MAX_SETTING = 256
+STAND_IN = "base_url"  # in development a provider of one address may be played by another
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class NewIntegration:
         issuer: needed where the provider has no issuer of its own (generic OpenID Connect, Rehearsal); else "".
         scopes: None for the provider's default ones.
         sync_every_s: seconds between scheduled imports; None for none.
-        settings: for the adapter, such as {"graph_version": "v25.0"}.
+        settings: for the adapter, such as {"page_id": "2001"}; the provider's entry in the catalogue names the keys.
     """
 
     tenant_id: str
@@ -53,6 +55,7 @@ def checked(new: NewIntegration, *, development: bool) -> NewIntegration:
             f'{entry.title} is for development; set server.mode = "development", or use a real provider.',
         )
     _refuse_credentials(new)
+    _refuse_settings(new, entry, development=development)
     if new.sync_every_s is not None and new.sync_every_s < MIN_SYNC_S:
         raise BadInput("bad_sync_every", f"Imports run at most every {MIN_SYNC_S} seconds; choose a longer time.")
     return replace(
@@ -78,6 +81,18 @@ def _refuse_credentials(new: NewIntegration) -> None:
             raise BadInput(
                 f"bad_{what.replace(' ', '_')}",
                 f"The {what} must be the provider's own, in printable characters on one line.",
+            )
+
+
+def _refuse_settings(new: NewIntegration, entry: catalogue.Entry, *, development: bool) -> None:
+    stand_in = {STAND_IN} if development and entry.issuer else set()
+    for key, value in new.settings.items():
+        if key not in {*entry.settings, *stand_in}:
+            known = f"use one of: {', '.join(sorted(entry.settings))}." if entry.settings else "it has none."
+            raise BadInput("unknown_setting", f"{key!r} is no setting of {entry.title}; {known}")
+        if not value or len(value) > MAX_SETTING or not value.isprintable():
+            raise BadInput(
+                "bad_setting", f"The setting {key} needs 1 to {MAX_SETTING} printable characters on one line."
             )
 
 

@@ -140,6 +140,42 @@ def test_an_integration_says_which_addresses_to_enter_there(desk):
     assert made["callback_url"] in desk.run("integrations", "show", made["id"]).stdout
 
 
+def facebook_with(desk, *words: str):
+    file = desk.file("provider.secret", "s3cret\n")
+    return desk.run(
+        "integrations", "add", "facebook", "--tenant", "shop", "--client-id", "id", "--client-secret-file", file, *words
+    )
+
+
+def test_an_integration_takes_the_settings_that_its_provider_has(desk, town):
+    assert facebook_with(desk, "--setting", "page_id=2001", "--setting", "pkce=off").exit_code == 0
+    with town.store.read() as tx:
+        held = find_integration(tx, town.gateway.vault, town.house.tenant.id, "facebook")
+    assert held.settings == {"page_id": "2001", "pkce": "off"}
+    assert desk.json("integrations", "show", "facebook")["settings"] == {"page_id": "2001", "pkce": "off"}
+    assert "page_id=2001 pkce=off" in desk.run("integrations", "show", "facebook").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("page=2001",), "'page' is no setting of Facebook; use one of: graph_version, page_id, pkce."),
+        (("page_id",), "write --setting KEY=VALUE"),
+        (("page_id=",), "page_id needs 1 to 256 printable characters"),
+        (("page_id=1", "page_id=2"), "page_id is there twice"),
+    ],
+)
+def test_a_setting_that_the_provider_does_not_have_is_a_misuse_in_words(desk, words, sentence):
+    done = facebook_with(desk, *(part for word in words for part in ("--setting", word)))
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.split())
+
+
+def test_the_settings_of_a_provider_are_shown_with_it(desk):
+    assert "page_id" in desk.json("providers", "show", "facebook")["settings"]
+    assert "page_id" in desk.run("providers", "show", "facebook").stdout
+
+
 def test_the_secret_of_an_integration_is_kept_and_never_shown(desk, town):
     made = added(desk)
     with town.store.read() as tx:

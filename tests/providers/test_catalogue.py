@@ -56,6 +56,11 @@ def test_facebook_says_why_it_cannot_write_a_personal_profile() -> None:
     assert (entry.scope_separator, entry.refresh.model) == (",", "exchange")
 
 
+@pytest.mark.parametrize("name", catalogue.names())
+def test_a_setting_of_an_integration_is_told_in_a_sentence(name: str) -> None:
+    assert all(words.endswith(".") for words in catalogue.entry(name).settings.values())
+
+
 def test_scopes_are_found_by_what_they_import() -> None:
     assert catalogue.entry("oidc").scopes_that_import("contact") == ("email", "phone", "address")
     writing = {group for scope in catalogue.entry("rehearsal").scopes.values() for group in scope.writes}
@@ -101,6 +106,7 @@ def test_an_unknown_provider_is_a_key_error() -> None:
         ("[conditions]", "[conditions]\nwrite_back = 'sometimes'", "conditions.write_back"),
         ('policy_url = ""', 'policy_url = ""\nsignals = ["x"]', "signals"),
         ('adapter = "providers.oidc:OpenIDConnect"', 'adapter = "providers.oidc"', "adapter"),
+        ("[settings]", "[settings]\nshoes = 44", "settings.shoes"),
         ("[scopes.openid]", '[scopes.openid]\nwrites = ["shoes"]', "scopes.openid.writes"),
     ],
 )
