@@ -95,8 +95,10 @@ def writable_groups(connection: Connection, whole: Integrated) -> frozenset[str]
 
 def why_not(whole: Integrated) -> str:
     """Why a group cannot be written there, in words."""
-    lacks = whole.entry.lacks.get("write_back")
-    return lacks or f"{whole.entry.title} does not take this with what was granted; the person can grant more."
+    entry = whole.entry
+    words = f"{entry.title} does not take this with what was granted; the person can grant more."
+    condition = entry.conditions.get("write_back")
+    return entry.lacks.get("write_back") or (f"{words} {condition}" if condition else words)
 
 
 def _live(gateway: Gateway, tx: Transaction, client: Client, ground: Ground) -> list[tuple[Connection, Integrated]]:

@@ -1,8 +1,9 @@
 """Contact details of a Page that the person manages: the one thing Facebook lets apps write.
 
 A personal profile cannot be written by any app; that is said in words, with a link for the person. A Page is written
-with its own token and that token's own proof. Lists are replaced as a whole there, so they are read first. Facebook has
-no precondition for writes: what is read just before is the nearest thing to one.
+with its own token and that token's own proof. Where no Page is named, the only one that the person may change is meant;
+among several nothing is guessed. Lists are replaced as a whole there, so they are read first. Facebook has no
+precondition for writes: what is read just before is the nearest thing to one.
 
 Source: developers.facebook.com, Pages API "Manage Pages", Graph API reference "Page" (v25.0).
 """
@@ -26,6 +27,8 @@ PROFILE_HINT = (
     "Facebook lets apps update Pages, not personal profiles. "
     "The person can change their profile at https://www.facebook.com/settings?tab=account."
 )
+
+ONE_PAGE = "{the-only-page}"  # stands in a preview for an id that is looked up when it is written
 
 _TASKS = frozenset({"MANAGE", "CREATE_CONTENT", "MODERATE"})
 _READ = "emails,phone,website,about,location"
@@ -53,20 +56,28 @@ class Plan:
 
 
 def target(registration: Registration, change: ProfileChange | None = None) -> str:
-    """The Page to write to: the change's, else the one in the settings (`page_id`); "" where there is none."""
+    """The Page to write to: the change's, else the one in the settings (`page_id`); "" where none is named.
+
+    Raises:
+        ProviderError: misconfigured, for what is no id of a Page; another Page is not taken instead.
+    """
     found = (change.target if change else "") or registration.settings.get("page_id", "")
-    return found if found.isdecimal() else ""
+    if found and not (found.isascii() and found.isdecimal()):
+        raise ProviderError("misconfigured", "page_id", "Write page_id as the Page's id, which is a number.")
+    return found
 
 
-def writable(registration: Registration, grant: Grant) -> frozenset[str]:
-    """The groups a Page takes, where there is a Page and the permissions reach it; else nothing."""
-    reached = set(NEEDED) <= set(grant.scopes or ())
-    return GROUPS if reached and target(registration) else frozenset()
+def writable(registration: Registration, grant: Grant) -> frozenset[str]:  # noqa: ARG001  which Page is not asked here
+    """The groups a Page takes, where the permissions reach Pages; else nothing."""
+    return GROUPS if _reaches_pages(grant) else frozenset()
 
 
 def preview(registration: Registration, change: ProfileChange) -> tuple[dict[str, Any], ...]:
-    """The reads and the write, without tokens; e-mail addresses are merged into those that are read."""
-    page = _target_or_refuse(registration, change)
+    """The reads and the write, without tokens; e-mail addresses are merged into those that are read.
+
+    Where no Page is named, `ONE_PAGE` stands for the one that is found when it is written.
+    """
+    page = target(registration, change) or ONE_PAGE
     planned = plan(change)
     body = {**planned.fields, **({"emails": _merged([], planned.emails)} if planned.emails else {})}
     first: tuple[dict[str, Any], ...] = (
@@ -80,13 +91,17 @@ def write(registration: Registration, grant: Grant, change: ProfileChange) -> Ex
     """Find the Page, read it, write what differs, once.
 
     Raises:
-        ProviderError: unsupported without a Page; insufficient_scope where the person does not manage it.
+        ProviderError: unsupported without the permissions for Pages, or where one of several Pages must be named;
+            insufficient_scope where the person does not manage it, or none.
     """
-    page_id = _target_or_refuse(registration, change)
+    if not _reaches_pages(grant):
+        raise ProviderError("unsupported", "personal_profile", PROFILE_HINT)
+    page_id = target(registration, change)
     planned = plan(change)
     if not planned.pointers:
         return WriteOutcome(refused=planned.refused)
-    page = yield from _managed(registration, grant, page_id)
+    pages = yield from managed_pages(registration, grant)
+    page = _named(pages, page_id) if page_id else _only(pages)
     now = yield from read_node(registration, page.token, page.id, [("fields", _READ)])
     body = _differing(now, planned)
     if body:
@@ -149,21 +164,32 @@ def _location(card: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in parts.items() if value}
 
 
-def _target_or_refuse(registration: Registration, change: ProfileChange) -> str:
-    page = target(registration, change)
-    if not page:
-        raise ProviderError("unsupported", "personal_profile", PROFILE_HINT)
-    return page
+def _reaches_pages(grant: Grant) -> bool:
+    return set(NEEDED) <= set(grant.scopes or ())
 
 
-def _managed(registration: Registration, grant: Grant, page_id: str) -> Exchange[ManagedPage]:
-    pages = yield from managed_pages(registration, grant)
+def _named(pages: tuple[ManagedPage, ...], page_id: str) -> ManagedPage:
     page = next((page for page in pages if page.id == page_id), None)
     if page is None:
         raise ProviderError("insufficient_scope", "page_not_managed", "The person did not let us manage this Page.")
     if not page.tasks & _TASKS:
         raise ProviderError("insufficient_scope", "page_task", "The person's role on this Page does not allow changes.")
     return page
+
+
+def _only(pages: tuple[ManagedPage, ...]) -> ManagedPage:
+    able = [page for page in pages if page.tasks & _TASKS]
+    if len(able) > 1:
+        raise ProviderError(
+            "unsupported",
+            "choose_page",
+            "The person manages several Pages. Name one in the integration's setting page_id.",
+        )
+    if not able:
+        raise ProviderError(
+            "insufficient_scope", "no_page", "The person let us see no Page that they may change. They can share one."
+        )
+    return able[0]
 
 
 def _differing(now: Mapping[str, Any], planned: Plan) -> dict[str, Any]:

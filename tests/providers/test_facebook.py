@@ -11,7 +11,7 @@ import pytest
 from providers.capabilities import Grant, ProfileChange, Registration
 from providers.errors import ProviderError
 from providers.exchange import Response
-from providers.facebook import Facebook
+from providers.facebook import Facebook, pages
 from providers.facebook.graph import answer_of, graph_failure, proof
 from providers.facebook.profile import birthdate
 from providers.secret import Secret
@@ -263,12 +263,77 @@ def change(target: str = "2001", **values) -> ProfileChange:
     return ProfileChange(values or {"/emails/e2": {"address": "two@looms.example"}}, "key", target)
 
 
-def test_a_personal_profile_is_unsupported_in_words_with_a_link(standing):
-    error = standing.refused(standing.adapter.write(standing.registration, standing.redeem(), change("")))
+@pytest.mark.parametrize("page", ["", "2001"])
+def test_without_the_permissions_for_pages_a_write_is_unsupported_in_words_with_a_link(standing, page):
+    standing.state.declined = ["pages_manage_metadata"]
+    grant = standing.redeem()
+
+    error = standing.refused(standing.adapter.write(standing.registration, grant, change(page)))
 
     assert (error.kind, error.code) == ("unsupported", "personal_profile")
+    assert "not personal profiles" in error.hint
     assert "https://www.facebook.com/settings" in error.hint
-    assert standing.adapter.writable(standing.registration, standing.redeem()) == frozenset()
+    assert standing.adapter.writable(standing.registration, grant) == frozenset()
+
+
+def test_where_no_page_is_named_the_only_one_they_may_change_is_written(standing):
+    grant = standing.redeem()
+    assert standing.adapter.writable(standing.registration, grant) == pages.GROUPS
+
+    outcome = standing.driver.run(standing.adapter.write(standing.registration, grant, change("")))
+
+    assert outcome.written == ("/emails/e2",)
+    assert [page for page, _ in standing.state.bodies] == ["2001"]  # 2002 may only be looked at
+
+
+def test_among_several_pages_none_is_guessed(standing):
+    standing.state.pages["2002"]["tasks"] = ["MANAGE"]
+
+    error = standing.refused(standing.adapter.write(standing.registration, standing.redeem(), change("")))
+
+    assert (error.kind, error.code) == ("unsupported", "choose_page")
+    assert "page_id" in error.hint
+    assert "Looms" not in error.hint
+    assert standing.state.bodies == []
+
+
+def test_the_setting_names_one_of_several_pages():
+    standing = Standing(page_id="2002")
+    standing.state.pages["2002"]["tasks"] = ["MANAGE"]
+
+    standing.driver.run(standing.adapter.write(standing.registration, standing.redeem(), change("")))
+
+    assert [page for page, _ in standing.state.bodies] == ["2002"]
+
+
+@pytest.mark.parametrize("left", [{}, {"2002": {"name": "Read only", "tasks": ["ANALYZE"], "fields": {}}}])
+def test_without_a_page_that_they_may_change_the_scope_is_what_lacks(standing, left):
+    standing.state.pages = left
+
+    error = standing.refused(standing.adapter.write(standing.registration, standing.redeem(), change("")))
+
+    assert (error.kind, error.code) == ("insufficient_scope", "no_page")
+
+
+@pytest.mark.parametrize("page_id", ["looms", "2001/feed", "²"])
+def test_a_page_id_that_is_none_is_misconfigured_and_no_other_page_is_taken(page_id):
+    standing = Standing(page_id=page_id)
+    grant = standing.redeem()
+
+    error = standing.refused(standing.adapter.write(standing.registration, grant, change("")))
+
+    assert (error.kind, error.code) == ("misconfigured", "page_id")
+    assert standing.state.bodies == []
+    with pytest.raises(ProviderError, match="page_id"):
+        standing.adapter.preview(standing.registration, change(""))
+
+
+def test_the_preview_without_a_named_page_says_so_in_the_address(standing):
+    requests = standing.adapter.preview(standing.registration, change(""))
+
+    assert [request["method"] for request in requests] == ["GET", "GET", "POST"]
+    assert requests[-1]["url"] == f"{BASE}/v25.0/{pages.ONE_PAGE}"
+    assert requests[-1]["body"] == {"emails": ["two@looms.example"]}
 
 
 def test_addresses_of_a_page_are_merged_into_those_that_are_there(standing):

@@ -237,6 +237,8 @@ def create_app(state: State | None = None) -> Flask:  # noqa: C901, PLR0915  one
             return answer(graph_error(200, status=403))
         ids = list(state.pages)
         start = ids.index(request.args["after"]) + 1 if "after" in request.args else 0
+        if not ids:
+            return jsonify(data=[])
         page_id = ids[start]  # one on a page, so that paging is walked
         text = f"EAApage{page_id}{secrets.token_hex(6)}"
         state.tokens[text] = Token(token.user_id, token.scopes, int(time.time()) + LONG_S, page_id=page_id)
