@@ -45,6 +45,7 @@ from connector.connections.rows import (
     of_identity,
     of_user,
     read_row,
+    run_out,
     sharing_grant,
 )
 
@@ -94,6 +95,7 @@ __all__ = [
     "revocation_of",
     "revocation_with_code",
     "revocations_of_user",
+    "run_out",
     "schedule_import",
     "sharing_grant",
     "still_handing_out",

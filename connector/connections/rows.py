@@ -136,6 +136,28 @@ def lying_in(
     return [read_row(tx, vault, row) for row in rows]
 
 
+def run_out(tx: Transaction, vault: Vault, *, limit: int) -> list[Connection]:
+    """Connections that only their person can bring back by now, locked.
+
+    The token is over and nothing refreshes it, or the refresh token is over as well, or the provider's own date has
+    passed. Three statements, because each has an index of its own.
+    """
+    found: dict[str, Row] = {}
+    for condition in (
+        "can_refresh = 0 AND expires_at <= :now",
+        "refresh_expires_at <= :now AND expires_at <= :now",
+        "reauth_by <= :now",
+    ):
+        rows = tx.all(
+            f"""SELECT * FROM connections WHERE {condition} AND state IN ('active', 'expired')
+                LIMIT :limit {tx.skip_locked}""",
+            now=tx.now(),
+            limit=limit,
+        )
+        found |= {row["id"]: row for row in rows}
+    return [read_row(tx, vault, row) for row in found.values()]
+
+
 def forget_person(tx: Transaction, tenant_id: str, sub: str) -> None:
     """The person is erased: nothing leads from a connection to the person's entries in the ledger any more."""
     tx.run(

@@ -298,6 +298,14 @@ connections = sa.Table(
     sa.Index("ix_connections_integration_id", "integration_id"),
     sa.Index("ix_connections_refresh_due", "state", "refresh_at"),
     sa.Index("ix_connections_import_due", "import_at"),
+    sa.Index(
+        "ix_connections_not_refreshed",
+        "expires_at",
+        sqlite_where=sa.text("can_refresh = 0"),
+        postgresql_where=sa.text("can_refresh = 0"),
+    ),
+    sa.Index("ix_connections_refresh_over", "refresh_expires_at"),
+    sa.Index("ix_connections_reauth_by", "reauth_by"),
 )
 
 connection_tokens = sa.Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connector import clients, connections, ledger, people, work
-from connector.flows import evidence, import_records, keep_records, push_update, refresh, revoke
+from connector.flows import evidence, import_records, keep_records, push_update, refresh, revoke, run_out
 from connector.flows.gateway import Gateway
 from connector.flows.outside import outside_of
 from connector.flows.signup_link import cleaning
@@ -13,6 +13,7 @@ from connector.work import Liveness, Step
 
 CHECKPOINT_EVERY_S = 60.0
 SWEEP_EVERY_S = 60.0
+RUN_OUT_EVERY_S = 5.0
 OUTSIDE_EVERY_S = 5.0
 SILENT_MS = 2_000
 
@@ -56,6 +57,7 @@ def keeping(gateway: Gateway) -> list[Step]:
         Step("schedule_imports", lambda: import_records.queue_due(gateway)),
         Step("keep_records", lambda: int(keep_records.step(gateway))),
         Step("destroy_keys", lambda: revoke.destroy_due_keys(gateway)),
+        Step("run_out", _every(gateway, RUN_OUT_EVERY_S, lambda: run_out.step(gateway))),
         Step("retire", _every(gateway, SWEEP_EVERY_S, lambda: revoke.retire(gateway))),
         Step("clean_flows", lambda: int(cleaning.step(gateway))),
         Step("sequence_ledger", lambda: _sequence(gateway)),

@@ -202,7 +202,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_connections_identity_id", ["identity_id"], unique=False)
         batch_op.create_index("ix_connections_import_due", ["import_at"], unique=False)
         batch_op.create_index("ix_connections_integration_id", ["integration_id"], unique=False)
+        batch_op.create_index(
+            "ix_connections_not_refreshed",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("can_refresh = 0"),
+            postgresql_where=sa.text("can_refresh = 0"),
+        )
+        batch_op.create_index("ix_connections_reauth_by", ["reauth_by"], unique=False)
         batch_op.create_index("ix_connections_refresh_due", ["state", "refresh_at"], unique=False)
+        batch_op.create_index("ix_connections_refresh_over", ["refresh_expires_at"], unique=False)
         batch_op.create_index("ix_connections_user", ["tenant_id", "sub"], unique=False)
 
     op.create_table(
