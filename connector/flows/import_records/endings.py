@@ -42,29 +42,34 @@ class Ending:
 def end(ending: Ending, state: str, *, error: str | None) -> None:
     """It is over: done, failed, refused or void. Says so in the ledger, and when the next one is due."""
     with ending.gateway.store.transaction() as tx:
-        if not work.settle(
-            tx, "imports", ending.claimed.id, ending.claimed.fence, state, error=error, finished_at=tx.now()
-        ):
-            _log.info("import.lost", import_id=ending.claimed.id)
-            return
-        connection = ending.connection
-        if connection is None:
-            return
-        _observed(ending, tx, connection)
-        counts = dict(ending.counts or ending.row.counts)
-        facts: dict[str, Any] = {
-            "connection": connection.id,
-            "import": ending.row.id,
-            "number": ending.row.number,
-            "outcome": state,
-            "reason": error,
-            "attempt": ending.claimed.attempts,
-            **counts,
-        }
-        append(tx, Entry(EntryKind.IMPORT, connection.tenant_id, connection.pseudonym, facts))
-        if state != "void":
-            integration = integration_with_id(tx, ending.gateway.vault, connection.integration_id)
-            connections.schedule_import(tx, connection.id, next_import_at(tx, integration))
+        end_in(ending, tx, state, error=error)
+
+
+def end_in(ending: Ending, tx: Transaction, state: str, *, error: str | None) -> None:
+    """The same inside a transaction that does more."""
+    if not work.settle(
+        tx, "imports", ending.claimed.id, ending.claimed.fence, state, error=error, finished_at=tx.now()
+    ):
+        _log.info("import.lost", import_id=ending.claimed.id)
+        return
+    connection = ending.connection
+    if connection is None:
+        return
+    _observed(ending, tx, connection)
+    counts = dict(ending.counts or ending.row.counts)
+    facts: dict[str, Any] = {
+        "connection": connection.id,
+        "import": ending.row.id,
+        "number": ending.row.number,
+        "outcome": state,
+        "reason": error,
+        "attempt": ending.claimed.attempts,
+        **counts,
+    }
+    append(tx, Entry(EntryKind.IMPORT, connection.tenant_id, connection.pseudonym, facts))
+    if state != "void":
+        integration = integration_with_id(tx, ending.gateway.vault, connection.integration_id)
+        connections.schedule_import(tx, connection.id, next_import_at(tx, integration))
     _log.info("import.ended", import_id=ending.row.id, state=state, error=error)
 
 

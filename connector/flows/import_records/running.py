@@ -12,15 +12,16 @@ import structlog
 from connector import connections, people, records, work
 from connector.connections import Connection
 from connector.flows.gateway import Gateway
+from connector.flows.import_records.children import end_for_child
 from connector.flows.import_records.endings import Ending, LostWork, end, later
 from connector.flows.import_records.planning import Plan, plan
-from connector.flows.import_records.sorting import Sorter
+from connector.flows.import_records.sorting import Sorted, Sorter
 from connector.flows.observed import Observed
 from connector.flows.provider_grant import ProviderGrant, grant_for, renewed_after_refusal
 from connector.ledger import Entry, append
 from connector.ledger import Kind as EntryKind
 from connector.model.errors import Conflict, Gone, NotFound, TryLater
-from connector.model.tags import Account, Age
+from connector.model.tags import Account
 from connector.people import User
 from connector.records import Import, Into
 from connector.storage import Transaction
@@ -49,7 +50,7 @@ class _Run:
     grant: ProviderGrant
     counts: dict[str, int]
     done: list[str]
-    observed: Observed
+    ending: Ending
     renewed: bool = False
     skipped: list[str] = field(default_factory=list)
 
@@ -60,7 +61,7 @@ class _Run:
 
 
 class _UnderAge(Exception):
-    """The profile says that the person is a child: nothing more comes in."""
+    """The profile says that the person is a child: it is over already, and nothing more comes in."""
 
 
 def step(gateway: Gateway) -> bool:
@@ -85,7 +86,7 @@ def _attempt(gateway: Gateway, claimed: Claimed) -> None:
     except (Gone, NotFound):
         end(ending, "void", error="revoked")
     except _UnderAge:
-        end(ending, "refused", error="under_age")
+        _log.info("import.under_age", import_id=claimed.id)
     except TryLater as problem:
         _again(ending, problem.code, at_least_s=problem.retry_after_s)
     except Conflict as problem:
@@ -118,7 +119,8 @@ def _run(gateway: Gateway, claimed: Claimed, row: Import, ending: Ending) -> Non
         connection = connections.find(tx, gateway.vault, row.tenant_id, row.connection_id)
     ending.connection = connection
     grant = grant_for(gateway, row.tenant_id, row.connection_id)
-    run = _Run(gateway, claimed, row, grant, dict(row.counts), list(row.progress.get("done", ())), ending.observed)
+    done = list(row.progress.get("done", ()))
+    run = _Run(gateway, claimed, row, grant, dict(row.counts), done, ending)
     planned = _begin(run)
     ending.counts = run.counts
     for kind in planned.kinds:
@@ -222,7 +224,7 @@ def _read(run: _Run, ask: Callable[[ProviderGrant], Exchange[Page]]) -> Page:
 
 def _drive(run: _Run, ask: Callable[[ProviderGrant], Exchange[Page]]) -> Page:
     return run.gateway.egress.drive(
-        ask(run.grant), provider=run.grant.whole.integration.id, deadline_s=DEADLINE_S, observe=run.observed
+        ask(run.grant), provider=run.grant.whole.integration.id, deadline_s=DEADLINE_S, observe=run.ending.observed
     )
 
 
@@ -232,34 +234,35 @@ def _store(run: _Run, kind: str, page: Page, *, last: bool) -> None:
     with gateway.store.transaction() as tx:
         connection, user = _live(run, tx)
         planned = plan(gateway, tx, connection, run.grant.whole, user).kinds.get(kind)
-        run.observed.record(tx, connection, {"import": run.row.id, "action": f"import_{kind}"})
-        if planned is not None:
-            found = Sorter(gateway, connection, user, kind, planned, tx.now()).sort(page)
-            if found.own_child:
-                _note_child(tx, user)
-            else:
-                key = gateway.vault.key(tx, connection.data_owner)
-                own = "self" if kind == "profile" else "contact"
-                into = Into(user.sub, own, connection.identity_id, key, run.row.number)
-                tally = records.store_cards(tx, gateway.vault, into, found.cards)
-                gone = records.tombstone_unseen(tx, into) if last and page.full and kind == "contacts" else 0
-                records.keep_cursor(tx, key, kind, "page", page.next_cursor)
-                if last:
-                    records.keep_cursor(tx, key, kind, "sync", page.sync_cursor)
-                _count(run, cards=tally.cards, pages=1, taken=tally.taken, unchanged=tally.unchanged)
-                _count(run, removed=tally.removed + gone, refused=tally.refused + found.refused + found.children)
-                _count(run, ignored=found.ignored, strangers=found.strangers)
-        under_age = planned is not None and found.own_child
-        run.done += [kind] if last and not under_age else []
-        _progress(run, tx)
+        found = None if planned is None else Sorter(gateway, connection, user, kind, planned, tx.now()).sort(page)
+        under_age = found is not None and found.own_child
+        if under_age:
+            end_for_child(run.ending, tx, connection, user)
+        else:
+            run.ending.observed.record(tx, connection, {"import": run.row.id, "action": f"import_{kind}"})
+            if found is not None:
+                _keep(run, tx, (connection, user), kind, page, found, last=last)
+            run.done += [kind] if last else []
+            _progress(run, tx)
     if under_age:
         raise _UnderAge
 
 
-def _note_child(tx: Transaction, user: User) -> None:
-    """From now on every decision about this person is a child's: refused, unless a parent's consent was verified."""
-    if user.age is Age.OK:
-        people.set_age(tx, user, Age.CHILD)
+def _keep(  # noqa: PLR0917  for whom, what
+    run: _Run, tx: Transaction, whose: tuple[Connection, User], kind: str, page: Page, found: Sorted, *, last: bool
+) -> None:
+    connection, user = whose
+    key = run.gateway.vault.key(tx, connection.data_owner)
+    own = "self" if kind == "profile" else "contact"
+    into = Into(user.sub, own, connection.identity_id, key, run.row.number)
+    tally = records.store_cards(tx, run.gateway.vault, into, found.cards)
+    gone = records.tombstone_unseen(tx, into) if last and page.full and kind == "contacts" else 0
+    records.keep_cursor(tx, key, kind, "page", page.next_cursor)
+    if last:
+        records.keep_cursor(tx, key, kind, "sync", page.sync_cursor)
+    _count(run, cards=tally.cards, pages=1, taken=tally.taken, unchanged=tally.unchanged)
+    _count(run, removed=tally.removed + gone, refused=tally.refused + found.refused + found.children)
+    _count(run, ignored=found.ignored, strangers=found.strangers)
 
 
 def _live(run: _Run, tx: Transaction) -> tuple[Connection, User]:
@@ -297,7 +300,7 @@ def _cursors(run: _Run) -> tuple[str | None, str | None]:
 def _forget_cursors(run: _Run) -> None:
     with run.gateway.store.transaction() as tx:
         connection, _ = _live(run, tx)
-        run.observed.record(tx, connection, {"import": run.row.id, "action": "import_contacts"})
+        run.ending.observed.record(tx, connection, {"import": run.row.id, "action": "import_contacts"})
         for role in ("page", "sync"):
             records.clear_cursors(tx, connection.id, role)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from connector import consent
 from connector.clients import NewIntegration, add_integration
 from connector.flows import import_records
+from connector.flows.revoke import destroy_due_keys, tell_providers
 from connector.model.tags import Age
 from connector.people import set_age
 from connector.records import Origin
@@ -73,6 +74,49 @@ def test_clause_1_a_person_who_turns_out_to_be_a_child_gets_nothing_imported(tow
     assert (done["state"], done["error"]) == ("refused", "under_age")
     assert user_of(town).age is Age.CHILD
     assert town_rows(town, "records") == []
+
+
+def test_clause_1_the_connection_of_a_child_ends_with_all_that_came_through_it(town):
+    imported(town)
+    token = town.held_grant().access_token
+    assert town_rows(town, "records") != []
+    set_person(town, born="2020-01-01")
+
+    done = imported(town)
+
+    assert (done["state"], done["error"]) == ("refused", "under_age")
+    assert [one["outcome"] for one in town.entries("import")] == ["done", "refused"]
+    row = town.row()
+    assert (row["state"], row["ended_by"], row["reason"], row["import_at"]) == (
+        "revoked",
+        "operator",
+        "under_age",
+        None,
+    )
+    assert consent_choices(town) == {"withdrawn"}
+
+    while tell_providers(town.gateway) or destroy_due_keys(town.gateway):
+        pass
+    assert not town.works(token)
+    assert town_rows(town, "records") == []
+    assert town_rows(town, "connection_tokens") == []
+
+
+def test_clause_1_a_verified_parent_keeps_the_connection_and_nothing_of_the_profile_comes_in(town):
+    with town.store.transaction() as tx:
+        set_age(tx, user_of(town), Age.CHILD_PARENT_OK)
+    set_person(town, born="2020-01-01")
+
+    imported(town)
+
+    assert user_of(town).age is Age.CHILD_PARENT_OK
+    assert town.row()["state"] == "active"
+    assert town_rows(town, "records") == []
+
+
+def consent_choices(town):
+    with town.store.read() as tx:
+        return {one.choice.value for one in consent.of_connection(tx, town.gateway.vault, town.connection_id)}
 
 
 def test_a_scope_that_was_unticked_narrows_the_import_and_nothing_fails(town):
