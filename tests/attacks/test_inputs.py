@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from connector import people
+from connector import people, tokens
 from connector.flows import fresh_token
+from connector.http.authentication import authenticated_client
 from connector.http.headers import content_security_policy
 from connector.http.oauth import introspect
 from connector.http.pages import cookies
-from connector.model.tags import Age
+from connector.model.tags import Age, Purpose
 from connector.people import NewIdentity, create_user, find_identity, link_identity
 from connector.people import identities as identities_room
 from tests.gateways import PUBLIC_URL, api_token, basic, bearer
@@ -165,10 +166,10 @@ def test_c17_another_tenant_s_connection_answers_like_one_that_never_was(street:
 
 def test_c17_twin_without_looking_at_the_tenant_the_token_leaves(street: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = street.sign_up("ada")["connection"]
-    mine, held = street.house.tenant.id, fresh_token.tokens.held
-    monkeypatch.setattr(fresh_token.tokens, "held", lambda tx, _tenant, name: held(tx, mine, name))
+    mine, held = street.house.tenant.id, tokens.held
+    monkeypatch.setattr(tokens, "held", lambda tx, _tenant, name: held(tx, mine, name))
     stranger = street.house.other
-    wanted = fresh_token.Wanted(connection, fresh_token.Purpose.SERVICE)
+    wanted = fresh_token.Wanted(connection, Purpose.SERVICE)
     handed = fresh_token.fresh_token(street.gateway, replace(stranger, purposes=("service",)), wanted)
     assert handed.access_token.reveal()
 
@@ -189,7 +190,7 @@ def test_c19_whose_token_it_is_cannot_be_learned(street: Town) -> None:
 def test_c19_twin_without_looking_at_the_tenant_it_is_told(street: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     house = street.house
     theirs = api_token(street.app, house.web, house.web_secret)
-    found = introspect.authenticated_client
+    found = authenticated_client
     monkeypatch.setattr(introspect, "authenticated_client", lambda fields: _as(found(fields), house.tenant.id))
     told = street.app.test_client().post(
         "/oauth/introspect", data={"token": theirs}, headers=basic(house.other, house.other_secret)

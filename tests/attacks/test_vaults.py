@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from connector.clients import Integration, NewIntegration, add_client, add_integration
+from connector.clients import Integration, NewIntegration, add_client, add_integration, find_integration
 from connector.flows.integrations import integrated
 from connector.flows.signup_link import arriving, asking, redeeming, returning
 from connector.flows.signup_link.arriving import Browser
 from connector.model.errors import BadInput
 from providers.exchange import Response
-from providers.oidc import id_token
 from providers.secret import Secret
 from tests.gateways import APP_CALLBACK, basic, bearer, web_client
 from tests.signing_up import NOTHING_MADE, Town, answer_of, fresh_start
@@ -86,9 +86,16 @@ def test_a3_twin_with_the_comparison_of_users_off_none_of_them_helps(
 # A5: a tenant whose operator is the attacker ------------------------------------------------------------------
 
 
+EVIL = "http://127.0.0.1:6666"
+
+
 def evil_integration(street: Town, provider: str = "oidc", **parts: Any) -> Integration:
     """The rival tenant's own integration: an issuer of its choice."""
-    given = {"client_id": "evil", "client_secret": Secret("evil"), "issuer": "http://127.0.0.1:6666"} | parts
+    given: dict[str, Any] = {
+        "client_id": "evil",
+        "client_secret": Secret("evil"),
+        "issuer": "http://127.0.0.1:6666",
+    } | parts
     with street.gateway.store.transaction() as tx:
         new = NewIntegration(street.house.other_tenant.id, provider, **given)
         return add_integration(tx, street.gateway.vault, new, development=True)
@@ -183,7 +190,8 @@ def test_a6_and_b3_twin_without_pkce_and_nonce_the_victim_becomes_mallory(
     street: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mallory = street.sign_up("mallory")["claims"]["sub"]
-    monkeypatch.setattr(id_token.hmac, "compare_digest", lambda _one, _other: True)
+    agreeable = SimpleNamespace(compare_digest=lambda _one, _other: True)
+    monkeypatch.setattr("providers.oidc.id_token.hmac", agreeable)
     taken = planted(street, pkce=False)
     claims = street.app.test_client().get("/oauth/userinfo", headers=bearer(taken.json["access_token"])).json
     assert claims is not None
@@ -203,7 +211,7 @@ def test_a7_a_rival_cannot_use_another_tenant_s_registration(street: Town) -> No
 
 
 def test_a7_twin_without_looking_at_the_tenant_the_page_opens(street: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine, found = street.house.tenant.id, asking.find_integration
+    mine, found = street.house.tenant.id, find_integration
     monkeypatch.setattr(asking, "find_integration", lambda tx, vault, _tenant, word: found(tx, vault, mine, word))
     monkeypatch.setattr(arriving, "integrated", lambda gateway, tx, _tenant, name: integrated(gateway, tx, mine, name))
     assert named_by_the_rival(street).status_code == 200

@@ -11,6 +11,7 @@ from connector.flows import import_records, person_claims, userinfo
 from connector.flows.revoke import revoke
 from connector.flows.withdraw_consent import withdraw_in
 from connector.model.states import Ended
+from connector.model.tags import Choice
 from tests.gateways import bearer
 from tests.signing_up import Town
 
@@ -21,7 +22,7 @@ def asked(town: Town, tokens: dict[str, Any]) -> dict[str, Any]:
     return dict(answer.json or {})
 
 
-def signed_up(town: Town, **query: str) -> dict[str, Any]:
+def signed_up(town: Town, **query: Any) -> dict[str, Any]:
     tokens = town.sign_up("ada", **query)
     while import_records.step(town.gateway):
         pass
@@ -108,7 +109,7 @@ def test_without_a_choice_on_record_the_app_learns_nothing(town: Town, monkeypat
 
 def test_twin_a_choice_taken_for_granted_would_open_them(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.flows.signup_link.agreeing._agree", lambda *_args: None)
-    monkeypatch.setattr(person_claims, "_bearing", lambda _choice, _claims: person_claims.Choice.GIVEN)
+    monkeypatch.setattr(person_claims, "_bearing", lambda _choice, _claims: Choice.GIVEN)
     assert {"email", "name"} <= town.sign_up("ada")["claims"].keys()
 
 

@@ -53,7 +53,7 @@ ANYBODY = {
     ("GET", "/portal/enter"),
     ("POST", "/portal/enter"),
 }
-WORKERS = {"purposes": ("service", "sync")}
+WORKERS: dict[str, Any] = {"purposes": ("service", "sync")}
 KEPT = ("connections", "consents", "cards", "records", "imports", "deliveries", "users", "revocations", "access_tokens")
 
 
@@ -75,7 +75,7 @@ class Place:
         return self.street.app.test_client().open(address, **parts)
 
     def body(self, path: str) -> dict[str, Any]:
-        bodies = {
+        bodies: dict[str, dict[str, Any]] = {
             "consents": {"id": self.ids["consent_id"], "choice": "withdrawn"},
             "note": {"note": "x"},
             "portal": {"return_url": APP_RETURN},
