@@ -6,6 +6,7 @@ there in sixteen months, so a tenant key must be replaced before that.
 """
 
 import os
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -56,4 +57,9 @@ class TenantKey(KeyMaterial):
 
 
 def _tail(owner: Owner, epoch: int) -> bytes:
-    return lp_tail(owner.tenant.encode(), owner.kind.encode(), owner.id.encode(), epoch.to_bytes(4, "big"))
+    return _kind(owner.tenant, owner.kind) + lp_tail(owner.id.encode(), epoch.to_bytes(4, "big"))
+
+
+@lru_cache(maxsize=4_096)
+def _kind(tenant: str, kind: str) -> bytes:
+    return lp_tail(tenant.encode(), kind.encode())
