@@ -22,7 +22,14 @@ _QUERY = {"code": TEXT, "state": TEXT, "iss": TEXT, "error": TEXT}
 
 
 @blueprint.get("/callback/<integration_id>")
-@operation("The provider's return", "Providers", query=_QUERY, answers={303: None}, answer_type="text/html")
+@operation(
+    "The provider's return",
+    "Providers",
+    security="browser",
+    query=_QUERY,
+    answers={303: None},
+    answer_type="text/html",
+)
 def by_get(integration_id: str) -> Response:
     """On to the app, with our code or with an error. The address without the provider's code is all that is left."""
     if request.method != "GET":

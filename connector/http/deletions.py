@@ -13,7 +13,7 @@ blueprint = Blueprint("deletions", __name__)
 
 
 @blueprint.get("/deletions/<code>")
-@operation("How a deletion stands", "Providers", answers={200: TEXT}, answer_type="text/html")
+@operation("How a deletion stands", "Providers", security="code", answers={200: TEXT}, answer_type="text/html")
 def status(code: str) -> str:
     """The state in words; no name, no account, no data."""
     too_many_starts()

@@ -10,6 +10,8 @@ from flask import Blueprint, Response, current_app, jsonify, render_template
 from connector.http import openapi
 from connector.http.context import gateway
 from connector.http.operations import operation
+from connector.http.pages.cookies import host_cookie
+from connector.http.pages.portal_session import COOKIE as SESSION_COOKIE
 
 blueprint = Blueprint("documents", __name__)
 
@@ -35,7 +37,9 @@ def for_people() -> str:
 
 
 def _document() -> dict[str, Any]:
-    return openapi.document(current_app, gateway().settings.server.public_url)
+    return openapi.document(
+        current_app, gateway().settings.server.public_url, session_cookie=host_cookie(SESSION_COOKIE)
+    )
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -47,16 +51,15 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "method": method.upper(),
                 "path": path,
                 "summary": described["summary"],
-                "access": _access(described["security"]),
+                "access": _access(described),
                 "parameters": [parameter["name"] for parameter in described["parameters"]],
                 "body": [name for body in bodies for name in body["schema"].get("properties", ())],
                 "answers": [status for status in described["responses"] if status != "default"],
             }
 
 
-def _access(security: list[dict[str, list[str]]]) -> str:
-    for scheme in security:
+def _access(described: dict[str, Any]) -> str:
+    for scheme in described["security"]:
         if "bearer" in scheme:
             return f"a client's token with the scope {' '.join(scheme['bearer'])}"
-        return "a client's own credentials" if "client" in scheme else "a person's token"
-    return ""
+    return str(described["description"]).removeprefix("Who may ask: ").removesuffix(".")

@@ -10,11 +10,12 @@ from typing import Any
 from flask import Flask
 
 from connector.clients import SCOPES
-from connector.http.operations import Operation, operation_of
+from connector.http.operations import WHO, Operation, operation_of
 from connector.http.problems import MEDIA_TYPE
 from connector.http.surfaces import Surface, surface_of
 
 _PARAMETER = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
+_SCHEME_OF = {"clients": "client", "person": "person", "session": "session"}
 _UNDOCUMENTED_METHODS = {"HEAD", "OPTIONS"}
 _PROBLEM = {
     "type": "object",
@@ -50,8 +51,8 @@ def routes(app: Flask) -> Iterator[tuple[str, str, Callable[..., Any]]]:
             yield _PARAMETER.sub(r"{\1}", rule.rule), method, app.view_functions[rule.endpoint]
 
 
-def document(app: Flask, issuer: str) -> dict[str, Any]:
-    """The document for an application that is served at `issuer`."""
+def document(app: Flask, issuer: str, *, session_cookie: str) -> dict[str, Any]:
+    """The document for an application that is served at `issuer`. `session_cookie`: its name on people's own pages."""
     paths: dict[str, dict[str, Any]] = {}
     for path, method, view in routes(app):
         described = operation_of(view)
@@ -67,13 +68,13 @@ def document(app: Flask, issuer: str) -> dict[str, Any]:
         "servers": [{"url": issuer}],
         "paths": paths,
         "components": {
-            "securitySchemes": _schemes(issuer),
+            "securitySchemes": _schemes(issuer, session_cookie),
             "schemas": {"Problem": _PROBLEM, "OAuthError": _OAUTH_ERROR},
         },
     }
 
 
-def _schemes(issuer: str) -> dict[str, Any]:
+def _schemes(issuer: str, session_cookie: str) -> dict[str, Any]:
     return {
         "bearer": {
             "type": "oauth2",
@@ -83,6 +84,7 @@ def _schemes(issuer: str) -> dict[str, Any]:
         },
         "client": {"type": "http", "scheme": "basic"},
         "person": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": session_cookie},
     }
 
 
@@ -95,6 +97,8 @@ def _operation(path: str, method: str, described: Operation) -> dict[str, Any]:
         "responses": _responses(path, described),
         "security": _security(described),
     }
+    if not described.scope:
+        found["description"] = f"Who may ask: {WHO[described.security]}."
     if described.body is not None:
         found["requestBody"] = {"required": True, "content": {described.body_type: {"schema": described.body}}}
     return found
@@ -138,5 +142,5 @@ def _response(schema: Any, media_type: str, words: str = "") -> dict[str, Any]:
 def _security(described: Operation) -> list[dict[str, list[str]]]:
     if described.scope:
         return [{"bearer": [described.scope]}]
-    schemes: dict[str, list[dict[str, list[str]]]] = {"clients": [{"client": []}], "person": [{"person": []}]}
-    return schemes.get(described.security, [])
+    scheme = _SCHEME_OF.get(described.security)  # for a link, a code or a signature OpenAPI has none: words say it
+    return [] if scheme is None else [{scheme: []}]

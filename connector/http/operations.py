@@ -16,6 +16,18 @@ _MARK = "__operation__"
 
 Schema = Mapping[str, Any]
 
+# Who may ask for a route that takes no scope, in words.
+WHO: Mapping[str, str] = {
+    "clients": "a client, by its credentials",
+    "person": "a person's access token",
+    "session": "the person, by their session",
+    "link": "whoever holds the link",
+    "browser": "the browser that began",
+    "code": "whoever holds the code",
+    "signature": "the provider, by its signature",
+    "": "anyone",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -25,7 +37,7 @@ class Operation:
         summary: one line.
         tag: the heading it stands under.
         scope: the scope its bearer token needs; "" where the route takes none.
-        security: clients (credentials of a client), person (a person's token), "" for the scope or nothing.
+        security: who may ask, as a word of `WHO`; "" for the scope or anyone.
         query: query parameters by name, each with its schema.
         body: the schema of the request's body, None where there is none.
         body_type: the body's content type.

@@ -15,7 +15,7 @@ _ANSWER = an_object({}, {"url": TEXT, "confirmation_code": TEXT})
 
 
 @blueprint.post("/signals/<integration_id>/<kind>")
-@operation("A provider's signal", "Providers", body={"type": "object"}, answers={200: _ANSWER})
+@operation("A provider's signal", "Providers", security="signature", body={"type": "object"}, answers={200: _ANSWER})
 def take(integration_id: str, kind: str) -> Response:
     """A request to delete data is answered with its status page and code, as Facebook's documentation asks."""
     body = request.get_data(cache=False)

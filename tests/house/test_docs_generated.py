@@ -10,7 +10,7 @@ from flask import Flask
 
 from connector.http.blueprints import BLUEPRINTS
 from connector.http.openapi import routes
-from connector.http.operations import Operation, operation_of
+from connector.http.operations import WHO, Operation, operation_of
 from connector.model.states import MOVES, ConnectionState
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -38,22 +38,8 @@ def table() -> str:
 
 
 def _line(path: str, method: str, described: Operation) -> str:
-    asks = f"`{described.scope}`" if described.scope else _who(path, described.security)
+    asks = f"`{described.scope}`" if described.scope else WHO[described.security]
     return f"| `{method} {path}` | {described.summary}{' ↻' if described.idempotent else ''} | {asks} |"
-
-
-def _who(path: str, security: str) -> str:
-    if security:
-        return {"clients": "a client, by its credentials", "person": "a person's access token"}[security]
-    by_place = {
-        "/callback": "the browser that began",
-        "/deletions": "whoever holds the code",
-        "/oauth/authorize/": "the browser that began",
-        "/portal/enter": "whoever holds the link",
-        "/portal": "the person, by their session",
-        "/signals": "the provider, by its signature",
-    }
-    return next((who for place, who in by_place.items() if path.startswith(place)), "anyone")
 
 
 MADE = {("states.md", "moves"): states, ("http.md", "routes"): table}

@@ -104,6 +104,38 @@ def test_the_document_holds_every_route_and_is_whole(app: Flask, http: FlaskClie
             assert path.count("{") == len(declared)
 
 
+def test_the_document_says_who_may_ask_for_each_route(http: FlaskClient) -> None:
+    document = http.get("/openapi.json").json
+    paths, schemes = document["paths"], document["components"]["securitySchemes"]
+    asks = {
+        ("/portal/data", "get"): ("the person, by their session", [{"session": []}]),
+        ("/portal/receipts/{receipt_id}", "get"): ("the person, by their session", [{"session": []}]),
+        ("/portal/enter", "post"): ("whoever holds the link", []),
+        ("/callback/{integration_id}", "get"): ("the browser that began", []),
+        ("/callback/{integration_id}", "post"): ("anyone", []),
+        ("/oauth/authorize/{authorization_id}", "post"): ("the browser that began", []),
+        ("/signals/{integration_id}/{kind}", "post"): ("the provider, by its signature", []),
+        ("/deletions/{code}", "get"): ("whoever holds the code", []),
+        ("/oauth/token", "post"): ("a client, by its credentials", [{"client": []}]),
+        ("/healthz", "get"): ("anyone", []),
+    }
+    for (path, method), (who, security) in asks.items():
+        assert paths[path][method]["description"] == f"Who may ask: {who}."
+        assert paths[path][method]["security"] == security
+    assert schemes["session"] == {"type": "apiKey", "in": "cookie", "name": "gw_portal_8080"}
+    used = {name for methods in paths.values() for one in methods.values() for each in one["security"] for name in each}
+    assert used <= schemes.keys()
+    assert "the provider, by its signature" in http.get("/docs").get_data(as_text=True)
+
+
+def test_every_page_behind_a_session_says_so(app: Flask) -> None:
+    for path, method, view in openapi.routes(app):
+        if path.startswith("/portal") and path != "/portal/enter":
+            described = operation_of(view)
+            assert described is not None, f"{method} {path}"
+            assert described.security == "session", f"{method} {path}"
+
+
 def test_the_page_for_people_names_every_route(app: Flask, http: FlaskClient) -> None:
     text = http.get("/docs").get_data(as_text=True)
     for path, method, _ in openapi.routes(app):

@@ -60,6 +60,7 @@ def authorize() -> Response:
 @operation(
     "The choices from our own page",
     "OAuth",
+    security="browser",
     body=an_object({"form_token": TEXT, "action": TEXT}, {"age": TEXT, "push": TEXT, "integration": TEXT}),
     body_type=FORM,
     answers={200: TEXT, 303: None},

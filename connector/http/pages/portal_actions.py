@@ -26,6 +26,7 @@ blueprint = Blueprint("portal_actions", __name__)
 SEE_OTHER = 303
 UNPROCESSABLE = 422
 _FORM = {
+    "security": "session",
     "body": an_object({"form_token": TEXT}),
     "body_type": FORM,
     "answers": {SEE_OTHER: None},
@@ -34,7 +35,7 @@ _FORM = {
 
 
 @blueprint.post("/portal/enter")
-@operation("Enter a person's own pages", "People", **(_FORM | {"body": an_object({"link": TEXT})}))
+@operation("Enter a person's own pages", "People", **(_FORM | {"security": "link", "body": an_object({"link": TEXT})}))
 def enter() -> BaseResponse:
     """The click: the link is used up and a session begins."""
     too_many_starts()

@@ -23,11 +23,11 @@ blueprint = Blueprint("portal", __name__)
 blueprint.add_app_template_global(lambda: WORDS, "portal_words")
 
 SHOWN = 100
-_PAGE = {"answers": {200: TEXT}, "answer_type": "text/html"}
+_PAGE = {"security": "session", "answers": {200: TEXT}, "answer_type": "text/html"}
 
 
 @blueprint.get("/portal/enter")
-@operation("The way to a person's own pages", "People", query={"link": TEXT}, **_PAGE)
+@operation("The way to a person's own pages", "People", query={"link": TEXT}, **(_PAGE | {"security": "link"}))
 def entrance() -> str:
     """A page with one button. Whatever only looks at the link (a scanner, a preview) does not use it up."""
     too_many_starts()
@@ -111,7 +111,7 @@ def receipts() -> BaseResponse:
 
 
 @blueprint.get("/portal/receipts/<receipt_id>")
-@operation("Download a receipt", "People", answers={200: {"type": "object"}})
+@operation("Download a receipt", "People", security="session", answers={200: {"type": "object"}})
 @signed_in
 def receipt(receipt_id: str) -> Response:
     """The file that verifies offline."""
