@@ -281,6 +281,13 @@ class WritesProfile(Protocol):
 
 
 @runtime_checkable
+class ReadsBeforeWriting(Protocol):
+    """Its `write` reads first and sends only what differs, so that a repeat after an unknown outcome is harmless."""
+
+    reads_before_writing: Literal[True]
+
+
+@runtime_checkable
 class SendsSignals(Protocol):
     """Tells us about grants that end there."""
 

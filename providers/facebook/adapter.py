@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from providers.capabilities import (
     Account,
@@ -28,6 +28,7 @@ class Facebook:
     """The adapter. Settings: `graph_version` (v25.0), `page_id` (a Page to write to), `pkce` ("off" leaves it out)."""
 
     name = "facebook"
+    reads_before_writing: Literal[True] = True
     signal_kinds = tuple(signals.KINDS)
 
     def issuer(self, registration: Registration) -> str:  # noqa: ARG002  the same for every registration

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from providers.capabilities import (
     Account,
@@ -26,6 +26,7 @@ class GitHub:
     """The adapter, for OAuth apps and for the user tokens of GitHub Apps."""
 
     name = "github"
+    reads_before_writing: Literal[True] = True
 
     def issuer(self, registration: Registration) -> str:  # noqa: ARG002  the same for every registration
         """One issuer for all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from providers.capabilities import (
     Grant,
@@ -36,6 +36,7 @@ class Rehearsal(OpenIDConnect):
     """Every capability there is. The issuer is the registration's, loopback http included in development."""
 
     name = "rehearsal"
+    reads_before_writing: Literal[True] = True
     signal_kinds = tuple(signals.KINDS)
 
     def profile(self, registration: Registration, grant: Grant, categories: frozenset[str]) -> Exchange[Page]:
