@@ -89,4 +89,6 @@ def _list(session: Session, tenant: str | None, states: tuple[WorkState, ...], l
 
 def _outcome(delivery: Delivery) -> str:
     outcome = delivery.outcome or {}
-    return " ".join(str(outcome[name]) for name in ("result", "words", "clause") if outcome.get(name))
+    clause = f"clause {outcome['clause']}" if outcome.get("clause") else ""
+    reason = str(outcome.get("reason") or "")
+    return ", ".join(word for word in (outcome.get("result"), reason, "" if f"{clause}:" in reason else clause) if word)

@@ -48,7 +48,8 @@ class Failure(click.ClickException):
 def failure_of(error: ConnectorError) -> Failure:
     """The error as the command line tells it: how to mend it, and under which clause it was refused."""
     if isinstance(error, RefusedByPolicy):
-        return Failure(f"Refused by clause {error.clause}: {error.hint}", REFUSED)
+        cites = f"Refused by clause {error.clause}: "
+        return Failure(cites + error.hint.removeprefix(cites), REFUSED)
     return Failure(error.hint, MISUSED if isinstance(error, BadInput) else FAILED)
 
 

@@ -7,6 +7,7 @@ send phone numbers on. A plain sign-up is Authlib's `authorize_redirect` and not
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -158,10 +159,14 @@ def _told(words: str) -> Response:
 
 
 def _why(answer: requests.Response) -> str:
-    """The gateway's own sentence, and its clause."""
     try:
-        said = answer.json()
+        return told_by(answer.json())
     except ValueError:
         return f"The gateway answered {answer.status_code}."
-    words = said.get("detail") or said.get("error_description") or said.get("title", "")
-    return f"{words} (clause {said['clause']})" if said.get("clause") else str(words)
+
+
+def told_by(error: Mapping[str, Any]) -> str:
+    """The gateway's own sentence, and the clause where the sentence does not name it."""
+    words = str(error.get("detail") or error.get("error_description") or error.get("title", ""))
+    clause = f"clause {error['clause']}" if error.get("clause") else ""
+    return words if not clause or f"{clause}:" in words else f"{words} ({clause})"

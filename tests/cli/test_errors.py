@@ -31,6 +31,7 @@ def failing(error: Exception) -> click.Group:
         (Misconfigured("key", "Run this."), 1, "Error: Run this.\n"),
         (TryLater("Later.", retry_after_s=2), 1, "Error: Later.\n"),
         (RefusedByPolicy("3", "Not sold."), 3, "Error: Refused by clause 3: Not sold.\n"),
+        (RefusedByPolicy("3", "Refused by clause 3: Not sold."), 3, "Error: Refused by clause 3: Not sold.\n"),
     ],
 )
 def test_an_error_is_a_sentence_and_an_exit_code(error, code, words):

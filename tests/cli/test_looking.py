@@ -163,6 +163,22 @@ def test_deliveries_are_listed_by_state(desk, delivery):
     assert "/phones" not in desk.run("deliveries", "list").stdout
 
 
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ({"result": "void", "reason": "switched_off", "clause": "3a"}, "void, switched_off, clause 3a"),
+        ({"result": "refused", "reason": "Refused by clause 3a: No.", "clause": "3a"}, "Refused by clause 3a: No."),
+        ({"result": "gave_up", "reason": "provider_down"}, "gave_up, provider_down"),
+    ],
+)
+def test_how_a_delivery_ended_is_said_with_its_reason_and_its_clause_once(desk, town, delivery, outcome, words):
+    with town.store.transaction() as tx:
+        tx.run("UPDATE deliveries SET outcome = :outcome WHERE id = :id", outcome=json.dumps(outcome), id=delivery)
+    shown = " ".join(desk.run("deliveries", "list").stdout.split())
+    assert words in shown
+    assert shown.count("clause") <= 1
+
+
 def test_a_dead_delivery_is_listed_and_tried_again(desk, town, delivery):
     ended(town, delivery, "dead")
     assert [one["id"] for one in desk.json("deliveries", "dead-letters", "--tenant", "shop")] == [delivery]

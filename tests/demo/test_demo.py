@@ -12,7 +12,7 @@ from connector.cli import main
 from connector.demo import run
 from connector.demo.actors import Surprise, hold
 from connector.demo.browser import Browser, Page
-from connector.demo.example_app import in_words
+from connector.demo.example_app import in_words, told_by
 from connector.demo.stage import StageFailed, environment, free_ports
 from connector.demo.walkthrough import STEPS, Step
 
@@ -138,3 +138,15 @@ def test_settings_of_another_gateway_do_not_reach_the_stage(monkeypatch):
 )
 def test_the_example_app_shows_a_value_as_one_would_say_it(value, words):
     assert in_words(value) == words
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"detail": "Refused by clause 3: Not sold.", "clause": "3"}, "Refused by clause 3: Not sold."),
+        ({"error_description": "Not now.", "clause": "3"}, "Not now. (clause 3)"),
+        ({"title": "Gone", "clause": ""}, "Gone"),
+    ],
+)
+def test_a_clause_is_said_once(error, words):
+    assert told_by(error) == words
