@@ -26,7 +26,7 @@ from connector.clients.clients import (
     find_client,
     remove_client,
 )
-from connector.clients.idempotency import Kept, begin_request, forget_request, keep_answer
+from connector.clients.idempotency import Kept, begin_request, forget_answers, forget_request, keep_answer
 from connector.clients.integration_rules import NewIntegration
 from connector.clients.integrations import (
     Integration,
@@ -84,6 +84,7 @@ __all__ = [
     "find_client",
     "find_integration",
     "find_tenant",
+    "forget_answers",
     "forget_request",
     "generate_signing_keys",
     "integration_with_id",

@@ -30,10 +30,13 @@ class Kept:
     answer: bytes
 
 
-def begin_request(tx: Transaction, vault: Vault, client: Client, key: str, request: bytes) -> Kept | None:
+def begin_request(
+    tx: Transaction, vault: Vault, client: Client, key: str, request: bytes, *, about: str | None = None
+) -> Kept | None:
     """Take the key for this request, or hand out what it was answered before; None: go on, then `keep_answer`.
 
-    `request` is all that makes the request what it is; only a keyed hash of it is stored.
+    `request` is all that makes the request what it is; only a keyed hash of it is stored. `about` is the user or the
+    connection that it is about, for `forget_answers`.
 
     Raises:
         BadInput: the key is empty, too long or not printable ASCII.
@@ -53,10 +56,12 @@ def begin_request(tx: Transaction, vault: Vault, client: Client, key: str, reque
         abandoned=now - ABANDONED_AFTER_S * 1000,
     )
     taken = tx.run(
-        "INSERT INTO idempotency_keys (client_id, key, request_hash, status, answer, key_epoch, created_at, expires_at)"
-        " VALUES (:client, :key, :digest, NULL, NULL, NULL, :now, :until) ON CONFLICT (client_id, key) DO NOTHING",
+        "INSERT INTO idempotency_keys (client_id, key, about, request_hash, status, answer, key_epoch, created_at,"
+        " expires_at) VALUES (:client, :key, :about, :digest, NULL, NULL, NULL, :now, :until)"
+        " ON CONFLICT (client_id, key) DO NOTHING",
         client=client.id,
         key=key,
+        about=about,
         digest=digest,
         now=now,
         until=now + KEPT_S * 1000,
@@ -81,6 +86,11 @@ def keep_answer(tx: Transaction, vault: Vault, client: Client, key: str, kept: K
 def forget_request(tx: Transaction, client: Client, key: str) -> None:
     """Free the key of a request that failed, so that it may be sent again."""
     tx.run("DELETE FROM idempotency_keys WHERE client_id = :client AND key = :key", client=client.id, key=key)
+
+
+def forget_answers(tx: Transaction, about: str) -> int:
+    """Forget what was answered about a user or a connection; how many. A request that still runs keeps nothing."""
+    return tx.run("DELETE FROM idempotency_keys WHERE about = :about", about=about)
 
 
 def _answered(tx: Transaction, vault: Vault, client: Client, key: str, digest: bytes) -> Kept:

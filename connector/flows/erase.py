@@ -31,7 +31,6 @@ REMAINS = (
     "Ledger entries: what happened and when, by random words that lead to nobody any more.",
     "Until each provider has been told: its sealed tokens, so that it can be told.",
     "Status pages of revocations, with their state and nothing else.",
-    "For up to 24 hours: sealed answers to an app's repeated requests.",
     "Backups that the operator made before, until they expire; a restored one destroys these keys again.",
     "Of a child's account: a keyed hash, so that it is not imported again.",
     "This receipt.",
@@ -83,6 +82,7 @@ def _erase(gateway: Gateway, tx: Transaction, user: User, by: Ended) -> Erased:
     ledger.forget_person(tx, user.tenant_id, user.sub)
     people.forget_portal(tx, user.tenant_id, user.sub)
     clients.revoke_access_tokens_of_user(tx, user.tenant_id, user.sub)
+    clients.forget_answers(tx, user.sub)
     authorizations.forget_person(tx, gateway.vault, user.tenant_id, user.sub)
     keys = gateway.vault.destroy(tx, user.owner)
     connections.forget_person(tx, user.tenant_id, user.sub)
@@ -107,6 +107,7 @@ def _end_connections(gateway: Gateway, tx: Transaction, user: User, by: Ended) -
     found: list[Revocation] = []
     for connection in connections.of_user(tx, gateway.vault, user.tenant_id, user.sub):
         asked = _end(gateway, tx, connection, by)
+        clients.forget_answers(tx, connection.id)
         if asked.data_key_destroyed_at is None:
             revoke.destroy_data(gateway, tx, asked)
         if not asked.told:

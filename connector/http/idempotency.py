@@ -54,7 +54,14 @@ def idempotent(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRe
 def _begin(client: Client, key: str) -> Kept | None:
     line = f"{request.method} {request.full_path} {request.mimetype}".encode()
     with gateway().store.transaction() as tx:
-        return begin_request(tx, gateway().vault, client, key, line + b"\0" + request.get_data(cache=True))
+        body = request.get_data(cache=True)
+        return begin_request(tx, gateway().vault, client, key, line + b"\0" + body, about=_about())
+
+
+def _about() -> str | None:
+    """Whom the address names, so that the answer goes when they do."""
+    named = request.view_args or {}
+    return named.get("sub") or named.get("connection_id")
 
 
 def _keep(client: Client, key: str, answer: Response) -> None:

@@ -706,6 +706,7 @@ idempotency_keys = sa.Table(
     metadata,
     _text("client_id"),
     _text("key"),
+    _text("about", null=True),  # whose: the user or the connection that the request's address names
     _blob("request_hash"),
     sa.Column("status", sa.Integer, nullable=True),
     _blob("answer", null=True),  # sealed under the tenant's key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.clients import Kept, begin_request, forget_request, keep_answer, sweep
+from connector.clients import Kept, begin_request, forget_answers, forget_request, keep_answer, sweep
 from connector.clients.idempotency import OtherRequest
 from connector.model.errors import BadInput, Conflict
 from tests.clock import ManualClock
@@ -83,3 +83,13 @@ def test_a_key_is_printable_and_short(house: House, key: str) -> None:
     with pytest.raises(BadInput) as caught:
         begin(house, key=key)
     assert caught.value.code == "bad_idempotency_key"
+
+
+def test_a_request_that_runs_while_its_person_is_deleted_keeps_no_answer(house: House) -> None:
+    with house.gateway.store.transaction() as tx:
+        begin_request(tx, house.gateway.vault, house.web, "k", b"PATCH /v1/x", about="usr_1")
+        assert forget_answers(tx, "usr_2") == 0
+        assert forget_answers(tx, "usr_1") == 1
+    keep(house)
+    with house.gateway.store.read() as tx:
+        assert tx.all("SELECT * FROM idempotency_keys") == []

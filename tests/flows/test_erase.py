@@ -17,6 +17,7 @@ from connector.model.states import Ended
 from connector.people import NewLink, make_link
 from connector.storage.schema import metadata
 from tests.flows.test_revoke import trusted
+from tests.gateways import api_token, bearer
 from tests.signing_up import Town
 from vault import KeyDestroyed, Owner
 
@@ -65,6 +66,22 @@ def test_one_transaction_takes_everything_that_is_theirs(town: Town) -> None:
     assert (user["account"], user["pseudonym"]) == ("deleted", None)
     with town.gateway.store.read() as tx, pytest.raises(KeyDestroyed):
         town.gateway.vault.key(tx, Owner(town.house.tenant.id, "user", sub))
+
+
+def test_answers_kept_for_repeated_requests_about_them_go_and_others_stay(town: Town) -> None:
+    ada, bo = (town.sign_up(person) for person in ("ada", "bo"))
+    http, headers = town.app.test_client(), bearer(api_token(town.app, town.house.web, town.house.web_secret))
+    patch = {"nicknames": {"n": {"name": CANARY}}}
+    for person, signed_up in (("ada", ada), ("bo", bo)):
+        path = f"/v1/users/{signed_up['claims']['sub']}/profile"
+        edited = http.patch(path, json=patch, headers=headers | {"Idempotency-Key": f"edit-{person}"})
+        path = f"/v1/connections/{signed_up['connection']}/imports"
+        asked = http.post(path, headers=headers | {"Idempotency-Key": f"import-{person}"})
+        assert (edited.status_code, asked.status_code) == (200, 202)
+
+    deleted(town, ada["claims"]["sub"])
+
+    assert {row["key"] for row in town.rows("idempotency_keys")} == {"edit-bo", "import-bo"}
 
 
 def test_the_data_keys_go_at_once_and_the_token_key_when_the_provider_was_told(town: Town) -> None:
