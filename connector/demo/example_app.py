@@ -145,10 +145,11 @@ def in_words(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
     for name in ("full", "address", "number", "name", "note", "uri", "language"):
-        if isinstance(value.get(name), str):
+        if value.get(name) and isinstance(value[name], str):
             return str(value[name])
-    if "components" in value:
-        return " ".join(part["value"] for part in value["components"])
+    parts = [part["value"] for part in value.get("components", ()) if part.get("kind") != "separator"]
+    if parts:
+        return " ".join(parts)
     date = value.get("date", {})
     return "-".join(f"{date[part]:02}" for part in ("year", "month", "day") if part in date) or "…"
 

@@ -14,7 +14,8 @@ from werkzeug.serving import make_server
 from connector.demo.actors import Surprise
 from connector.demo.example_app import create_example_app
 from connector.demo.stage import Stage, StageFailed, set_up
-from connector.demo.walkthrough import STEPS, Step, Story
+from connector.demo.story import Story
+from connector.demo.walkthrough import STEPS, Step
 
 QUIET_POLL_S = 0.2
 

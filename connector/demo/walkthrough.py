@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import requests
 
-from connector.demo.actors import Rehearsal, Surprise, WebApp, Worker, hold
-from connector.demo.browser import Browser, Page
-from connector.demo.stage import Stage, command_json
+from connector.demo.actors import hold
+from connector.demo.stage import command_json
+from connector.demo.story import Story, contacts, delivered, eventually, final_receipt, profile_with
 
-T = TypeVar("T")
 PERSON = "ada"
 NEW_PHONE = "+46 8 555 0199"
 SHORT_LIFE_S = 15  # of the first token, so that a refresh falls into the story
-WITHIN_S = 30.0
-
-
-@dataclass(slots=True)
-class Story:
-    """What the steps hand on to each other."""
-
-    stage: Stage
-    app: WebApp
-    worker: Worker
-    rehearsal: Rehearsal
-    browser: Browser
-    asked: dict[str, str] = field(default_factory=dict)
-    page: Page | None = None
-    sub: str = ""
-    connection: str = ""
-    token: str = ""
-    receipt: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def on(cls, stage: Stage) -> Story:
-        """The story's beginning."""
-        return cls(
-            stage, WebApp(stage, stage.web), Worker(stage, stage.worker), Rehearsal(stage), Browser(stage.callback)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +101,13 @@ def redeeming(story: Story) -> list[str]:
 
 def imported(story: Story) -> list[str]:
     """The worker process imports profile and contacts; every value carries its tags and its origin."""
-    profile = eventually(lambda: _profile(story, at_least="name"), "the imported profile")
+    profile = eventually(lambda: profile_with(story, at_least="name"), "the imported profile")
     values = profile["values"]
     for value in values:
         tags = value["tags"]
         hold(tags["source"] == "imported" and tags["category"], "every value tagged as imported, by category", value)
         hold(value["origin"], "every value with its origin", value)
-    people = eventually(lambda: _contacts(story), "the imported contacts")
+    people = eventually(lambda: contacts(story), "the imported contacts")
     hold(all("notes" not in one["card"] for one in people), "no private note among what an app reads")
     held = requests.get(
         f"{story.stage.gateway}/v1/users/{story.sub}/profile", params={"purpose": "service"}, timeout=10
@@ -183,7 +155,7 @@ def pushed(story: Story) -> list[str]:
     change = {"phones": {"p1": {"number": NEW_PHONE}}, "emails": {"e1": {"address": "ada.new@example.org"}}}
     answer = story.app.call("PATCH", f"/v1/users/{story.sub}/profile", change)
     hold(answer.ok, "the change to be taken", answer.text)
-    delivered = eventually(lambda: _done(story), "the delivery to be done")
+    done = eventually(lambda: delivered(story), "the delivery to be done")
     writes = [one for one in story.rehearsal.log()["writes"][before:] if one["effect"]]
     hold(len(writes) == 1, "one effect at Rehearsal", writes)
     hold(writes[0]["fields"] == ["phones"], "the phone number alone to be written", writes[0]["fields"])
@@ -193,7 +165,7 @@ def pushed(story: Story) -> list[str]:
     addresses = [one["address"] for one in me["mail"]]
     hold("ada.new@example.org" not in addresses, "the e-mail address not to be sent: she did not tick it", addresses)
     return [
-        f"Delivery {delivered['id'][:12]}… is done; Rehearsal saw one write, of the phone number alone.",
+        f"Delivery {done['id'][:12]}… is done; Rehearsal saw one write, of the phone number alone.",
         "The e-mail address she typed in too stayed here: that box was not ticked.",
     ]
 
@@ -217,7 +189,7 @@ def revoked(story: Story) -> list[str]:
     hold(again.status_code == 400 and again.json()["code"] == "revoked", "no more tokens: revoked", again.text)  # noqa: PLR2004
     eventually(lambda: not story.rehearsal.live_tokens(PERSON) or None, "every token of Ada's dead at Rehearsal")
     hold(story.rehearsal.me(story.token).status_code == 401, "the token handed out before to be dead")  # noqa: PLR2004
-    closed = _profile(story, at_least="")
+    closed = profile_with(story, at_least="")
     left = [value for value in (closed or {"values": []})["values"] if value["tags"]["source"] == "imported"]
     hold(not left, "imported values closed to the app", left[:1])
     return ["The next token exchange answered: revoked.", "Rehearsal ended the grant; what was imported is closed."]
@@ -225,7 +197,7 @@ def revoked(story: Story) -> list[str]:
 
 def receipt(story: Story) -> list[str]:
     """The receipt, checked offline, with nothing but the file and the public keys."""
-    content = eventually(lambda: _final(story), "the final receipt")
+    content = eventually(lambda: final_receipt(story), "the final receipt")
     file = story.stage.folder / "receipt.json"
     file.write_bytes(content)
     keys = story.stage.folder / "jwks.json"
@@ -267,50 +239,3 @@ STEPS = (
     Step("The receipt is checked offline", receipt),
     Step("The ledger is verified", ledger),
 )
-
-
-def eventually(look: Callable[[], T | None], what: str) -> T:
-    """What `look` finds, waiting for background work. Raises Surprise."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise Surprise(f"Expected {what} within {WITHIN_S:.0f} s; it did not come")
-        time.sleep(0.2)
-
-
-def _profile(story: Story, *, at_least: str) -> dict[str, Any] | None:
-    answer = story.app.call("GET", f"/v1/users/{story.sub}/profile", purpose="service")
-    hold(answer.ok, "the profile", answer.text)
-    found: dict[str, Any] = answer.json()
-    return found if not at_least or at_least in found["card"] else None
-
-
-def _contacts(story: Story) -> list[dict[str, Any]] | None:
-    found: list[dict[str, Any]] = []
-    query = {"purpose": "service", "limit": "200"}
-    answer = story.app.call("GET", f"/v1/users/{story.sub}/contacts", **query)
-    hold(answer.ok, "the contacts", answer.text)
-    found = answer.json()["items"]
-    return found or None
-
-
-def _done(story: Story) -> dict[str, Any] | None:
-    answer = story.app.call("GET", f"/v1/users/{story.sub}/deliveries")
-    hold(answer.ok, "the deliveries", answer.text)
-    listed: list[dict[str, Any]] = answer.json()["items"]
-    return next((one for one in listed if one["state"] == "done"), None)
-
-
-def _final(story: Story) -> bytes | None:
-    answer = story.app.call("DELETE", f"/v1/connections/{story.connection}")  # idempotent; it names the newest receipt
-    hold(answer.status_code == 202, "the same answer again", answer.text)  # noqa: PLR2004
-    said = answer.json()
-    if said["provider"] == "trying":
-        return None
-    hold(said["provider"] == "confirmed", "the provider's confirmation", said)
-    file = story.app.call("GET", said["receipt"])
-    hold(file.ok, "the receipt's file", file.text)
-    return file.content

@@ -130,6 +130,9 @@ def test_settings_of_another_gateway_do_not_reach_the_stage(monkeypatch):
     [
         ({"full": "Ada Lindqvist", "components": []}, "Ada Lindqvist"),
         ({"components": [{"value": "Ada"}, {"value": "Lindqvist"}]}, "Ada Lindqvist"),
+        ({"full": "", "components": [{"value": "Ada"}]}, "Ada"),
+        ({"components": [{"value": "Ada"}, {"kind": "separator", "value": ", "}, {"value": "Berg"}]}, "Ada Berg"),
+        ({"full": ""}, "…"),
         ({"number": "+46 8"}, "+46 8"),
         ({"kind": "birth", "date": {"year": 1988, "month": 12, "day": 1}}, "1988-12-01"),
         ({"unknown": 1}, "…"),

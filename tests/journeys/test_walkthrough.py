@@ -7,6 +7,7 @@ import re
 import pytest
 import requests
 
+from connector.demo import story as stories
 from connector.demo import walkthrough
 from connector.demo.actors import Surprise
 from connector.demo.browser import Browser
@@ -24,14 +25,14 @@ def stage():
 
 
 def test_every_step_of_the_story_holds(stage):
-    story = walkthrough.Story.on(stage)
+    story = stories.Story.on(stage)
     for step in walkthrough.STEPS:
         assert step.act(story), step.title
 
 
 def test_a_step_whose_promise_is_broken_does_not_hold(stage):
     """The twin: the provider hears of the revocation from nobody, and the story stops there."""
-    story = walkthrough.Story.on(stage)
+    story = stories.Story.on(stage)
     story.connection = "con_nobody"
     with pytest.raises(Surprise, match="202 with a receipt"):
         walkthrough.revoked(story)
@@ -69,12 +70,12 @@ def test_the_example_app_signs_up_shows_pushes_takes_tokens_and_revokes(shop, st
     page = signed_up(shop, stage, "phones")
     assert page.url == f"{stage.app}/"
     assert "Bo Jansen" in page.text
-    page = walkthrough.eventually(lambda: imported(shop, stage), "the import on the page")
+    page = stories.eventually(lambda: imported(shop, stage), "the import on the page")
     assert "imported" in page.text
     form = next(one for one in page.forms if one.action == "/phone")
     next(iter(form.options("number"))).value = "+46 8 555 0123"
     assert "Saved." in shop.send(page, form).text
-    assert walkthrough.eventually(lambda: written(stage, "bo"), "the number at Rehearsal")
+    assert stories.eventually(lambda: written(stage, "bo"), "the number at Rehearsal")
     assert "got a token for service" in pressed(shop, stage, "/token", purpose="service").text
     assert re.search(r"no token for sell.*clause 3", pressed(shop, stage, "/token", purpose="sell").text)
     assert "withheld" in shop.open(f"{stage.app}/?purpose=sell").text
