@@ -27,6 +27,7 @@ from providers.secret import Secret
 from tests.clock import ManualClock
 from tests.gateways import House, make_house
 from tests.signing_up import InProcess
+from tests.standins.rehearsal_key import shared_key
 
 SCOPES = ("openid", "profile", "email", "contacts")
 _ISSUERS = count(30_000)
@@ -186,7 +187,7 @@ def establish(gateway: Gateway, house: House, grant: Grant, *, subject: str) -> 
 def linked(tmp_path: Path, store: Store, clock: ManualClock, *, config: Config | None = None, **more: Any) -> Linked:
     """A house, Rehearsal on the same clock reached without sockets, and one connection."""
     config = config or Config()
-    config.now = clock.now
+    config.now, config.new_key = clock.now, shared_key
     rehearsal = create_app(config)
     house = make_house(tmp_path, store, clock, rehearsal_url=f"http://127.0.0.1:{next(_ISSUERS)}", **more)
     gateway = replace(house.gateway, egress=InProcess(rehearsal))  # type: ignore[arg-type]  # it drives exchanges
@@ -201,7 +202,7 @@ def linked_over_sockets(
 ) -> Iterator[Linked]:
     """The same with Rehearsal on a socket, for what only a socket can do."""
     config = config or Config()
-    config.now = clock.now
+    config.now, config.new_key = clock.now, shared_key
     with start("127.0.0.1:0", config) as server:
         made = Linked(make_house(tmp_path, store, clock, rehearsal_url=server.url, **more), server.app)
         made.connect()

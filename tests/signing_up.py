@@ -30,6 +30,7 @@ from providers.rehearsal.server import create_app as rehearsal_app
 from providers.secret import Secret
 from tests.clock import ManualClock
 from tests.gateways import APP_CALLBACK, House, basic, make_house
+from tests.standins.rehearsal_key import shared_key
 
 T = TypeVar("T")
 _PORTS = count(20_000)
@@ -256,7 +257,7 @@ class Town:
 def make_town(tmp_path: Path, store: Store, clock: ManualClock, *, config: Config | None = None, **more: Any) -> Town:
     """A house and Rehearsal, on one clock."""
     config = config or Config()
-    config.now = clock.now
+    config.now, config.new_key = clock.now, shared_key
     issuer = f"http://127.0.0.1:{next(_PORTS)}"  # one of its own: adapters remember the keys of an issuer
     return Town(make_house(tmp_path, store, clock, rehearsal_url=issuer, **more), rehearsal_app(config))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import KeySet
 
 from providers.rehearsal.server.config import LIVE, Client, Config
 from providers.rehearsal.server.oracle import Oracle
@@ -117,7 +117,7 @@ class State:
         self.refresh: dict[str, RefreshToken] = {}
         self.grants: dict[str, Grant] = {}
         self.offset_ms = 0
-        self.keys = KeySet([_new_key()])
+        self.keys = KeySet([config.new_key()])
         for person in (*STARTING_PEOPLE, *config.people):
             self.put_person(person)
 
@@ -307,13 +307,9 @@ class State:
     def rotate_keys(self) -> None:
         """Sign with a new key from now on; the old one stays published."""
         with self.lock:
-            self.keys = KeySet([_new_key(), *self.keys.keys])
+            self.keys = KeySet([self.config.new_key(), *self.keys.keys])
 
 
 def s256(verifier: str) -> str:
     """The challenge of a PKCE verifier (RFC 7636 section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-
-
-def _new_key() -> RSAKey:
-    return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": secrets.token_hex(8)}, private=True)
