@@ -51,9 +51,13 @@ def rotate_command(
         return
     if to is not None and what == "tenant-keys":
         raise BadInput("to_without_kek", "--to names a key for --what kek or both; tenants' keys have no names.")
-    kinds: tuple[Kind, ...] = {"kek": ("kek",), "tenant-keys": ("tenant_keys",), "both": ("kek", "tenant_keys")}[what]
+    kinds: dict[str, tuple[Kind, ...]] = {
+        "kek": ("kek",),
+        "tenant-keys": ("tenant_keys",),
+        "both": ("kek", "tenant_keys"),
+    }
     outcomes: list[Outcome] = []
-    for kind in kinds:
+    for kind in kinds[what]:
         outcomes.append(_run(session, vault, source, kind, to, distributed=distributed))
         if not outcomes[-1].finished:
             break

@@ -113,9 +113,7 @@ def read_contacts(
     return _by_card([card for card in cards if _may_see(client, ground, card.connection_id)], shown, withheld)
 
 
-def read_claims(
-    gateway: Gateway, client: Client, sub: str, wanted: Callable[[Ground, SealedValue], bool]
-) -> CardView:
+def read_claims(gateway: Gateway, client: Client, sub: str, wanted: Callable[[Ground, SealedValue], bool]) -> CardView:
     """What a person's own token opens about them: the wanted values of their profile, for purpose account.
 
     Raises:
