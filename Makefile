@@ -13,6 +13,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
            --no-emit-index-url --no-emit-find-links --no-header
 export STRICT
 
+# Tests write their databases into memory where there is room for them: what they prove needs no disk, and waits for it.
+MEMORY  := /dev/shm
+TESTTMP := $(shell room=$$(df -Pk $(MEMORY) 2>/dev/null | awk 'NR == 2 {print $$4}'); \
+             if [ -w $(MEMORY) ] && [ "$${room:-0}" -gt 2000000 ]; then echo $(MEMORY); else echo "$${TMPDIR:-/tmp}"; fi)
+
 # A stamp is named by the hash of what was installed: the same lock is never installed twice, a new one always is.
 hash     = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
 RUNTIME := $(VENV)/.stamp-runtime-$(call hash,$(LOCKS)/build.lock $(LOCKS)/runtime.lock pyproject.toml)
@@ -29,7 +34,7 @@ demo: $(RUNTIME) ## run the whole main job on embedded defaults (ARGS=--walkthro
 
 test: $(TEST) peers ## lint, then run every test (STRICT=1: what cannot be run is a failure; ARGS go to pytest)
 	@lint=0; $(MAKE) --no-print-directory lint || lint=1; \
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS) || exit $$?; \
+	TMPDIR=$(TESTTMP) $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS) || exit $$?; \
 	[ $$lint -eq 0 ] || { echo "The tests passed; lint did not: see above."; exit 1; }
 
 peers: $(TEST)
