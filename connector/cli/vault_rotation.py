@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +71,7 @@ def _run(
 ) -> Outcome:
     others = frozenset() if distributed else _other_hosts(session)
     with _progress(session) as tell:
-        parts = Parts(session.store, vault, source, f"{socket.gethostname()}", tell)
+        parts = Parts(session.store, vault, source, platform.node(), tell)
         return rotate(parts, kind, to=to, other_hosts=others)
 
 
@@ -87,7 +87,7 @@ def _other_hosts(session: Session) -> frozenset[str]:
     with session.store.read() as tx:
         since = tx.now() - SEEN_WITHIN_MS
         hosts = {process.host for process in work.known(tx) if process.seen_at >= since}
-    return frozenset(hosts - {socket.gethostname()})
+    return frozenset(hosts - {platform.node()})
 
 
 def _forget(session: Session, source: KeySource, name: str, *, yes: bool) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from connector import consent
+from connector import connections, consent
 from connector.clients import NewIntegration, add_integration
 from connector.flows import import_records
 from connector.flows.revoke import destroy_due_keys, tell_providers
+from connector.model.states import ConnectionState
 from connector.model.tags import Age
 from connector.people import set_age
 from connector.records import Origin
@@ -56,6 +57,15 @@ def test_clause_1_a_contact_who_is_a_child_is_dropped_and_counted(town):
     counts = imported(town)["counts"]
     assert "Pim" not in names(town)
     assert counts["refused"] == 1
+
+
+def test_clause_1_every_connection_of_a_child_ends_not_only_the_one_that_told(town):
+    first, second = town.connection(), town.connection(town.connect("bo"))
+    with town.store.transaction() as tx:  # both are one person's
+        connections.move(tx, town.gateway.vault, second, ConnectionState.ACTIVE, columns={"sub": first.sub})
+    set_person(town, born="2020-01-01")
+    imported(town)
+    assert town.connection(second.id).state is ConnectionState.REVOKED
 
 
 def test_clause_1_a_contact_who_turns_out_to_be_a_child_goes_again(town):
