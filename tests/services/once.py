@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 _MINDER = Path(__file__).with_name("minder.py")
+LONGEST_FOLDER = 40
 _STARTED: list[subprocess.Popen[bytes]] = []  # they outlive this process; a forgotten one would be warned about
 
 
@@ -78,7 +79,7 @@ def server_account(*names: str) -> Account:
 
 def server_folder(name: str, account: Account) -> Path:
     """A fresh short folder (socket paths have 107 bytes) that `account` owns and no one else enters."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_roomy()))
     if account.name:
         entry = pwd.getpwnam(account.name)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
@@ -120,3 +121,9 @@ def wait_until(ready: Callable[[], bool], what: str, log: Path, *, within_s: flo
             said = log.read_text(errors="replace")[-2000:] if log.exists() else ""
             raise RuntimeError(f"{what} did not come up within {within_s:.0f} s; it said: {said}")
         time.sleep(0.05)
+
+
+def _roomy() -> str:
+    """The folder for temporary files, where its name leaves room for a socket's (108 bytes, unix(7)); else /tmp."""
+    chosen = tempfile.gettempdir()
+    return chosen if len(chosen) <= LONGEST_FOLDER else "/tmp"  # noqa: S108  mkdtemp makes a folder of its own there
