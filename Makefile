@@ -3,7 +3,7 @@
 PYTHON  ?= python3
 ARGS    ?=
 STRICT  ?=
-WORKERS ?= auto
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 VENV    := .venv
 BIN     := $(VENV)/bin

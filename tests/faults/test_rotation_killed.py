@@ -16,7 +16,7 @@ from vault.inventory import inventory
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
-KEYS = 3_000
+KEYS = 1_500
 DEAD = -signal.SIGKILL
 
 RUNNER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tests.journeys.test_sign_up_with_stock_clients import free_port
 from tests.services.chromium import accessibility_findings
 from tests.signing_up import answer_of, fresh_start, let_write
 
+SOON_S = 10
 pytestmark = [pytest.mark.loopback, pytest.mark.browser]
 SHOTS = os.environ.get("SCREENSHOTS")
 SIZES = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
@@ -89,7 +91,13 @@ class Visitor:
         self.page.get_by_role("link", name=name).first.click()
 
     def says(self, words: str) -> bool:
-        return words in " ".join(self.page.inner_text("main").split())
+        """Whether the page says so, or soon does: a key press does not wait for the page that follows."""
+        until = time.monotonic() + SOON_S
+        while words not in " ".join(self.page.inner_text("main").split()):
+            if time.monotonic() > until:
+                return False
+            self.page.wait_for_timeout(50)
+        return True
 
     def downloaded(self, click: Callable[[], None]) -> bytes:
         with self.page.expect_download() as coming:
