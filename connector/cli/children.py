@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from connector.model.clock import Clock
@@ -15,6 +17,7 @@ from connector.model.clock import Clock
 MOST_DEATHS = 5
 WITHIN_S = 60.0
 POLL_S = 0.2
+AGAIN_S = 2.0
 END_WITHIN_S = 75.0  # a listener gives its requests 60
 
 
@@ -66,22 +69,23 @@ class Children:
     def end(self) -> bool:
         """SIGTERM to all, then wait; whoever does not end in time is killed. Whether nobody had to be."""
         for child in self._children:
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGTERM)
+            _ask_to_end(child.process)
         deadline = self._clock.monotonic() + END_WITHIN_S
         return not [child for child in self._children if not self._ended(child, deadline)]
 
     def _ended(self, child: _Child, deadline: float) -> bool:
-        try:
-            child.process.wait(max(0.1, deadline - self._clock.monotonic()))
-        except subprocess.TimeoutExpired:
+        while child.process.poll() is None and self._clock.monotonic() < deadline:
+            try:
+                child.process.wait(AGAIN_S)
+            except subprocess.TimeoutExpired:
+                _ask_to_end(child.process)  # a listener that was just starting did not hear the first time
+        ended = child.process.poll() is not None
+        if not ended:
             self._tell(f"{child.role.name} did not end in time and was killed.")
             child.process.kill()
             child.process.wait()
-            return False
-        finally:
-            _let_go(child.process)
-        return True
+        _let_go(child.process)
+        return ended
 
     def _watched(self, child: _Child) -> bool:
         """Whether things can go on: alive, or not dead too often."""
@@ -110,6 +114,13 @@ class Children:
         return subprocess.Popen(  # noqa: S603  our own interpreter and modules
             list(role.command), stdin=subprocess.PIPE, env=self._environment, start_new_session=True
         )
+
+
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the child and to what it started: each is the leader of a group. Asking twice changes nothing."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):  # it ended this very moment
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _let_go(process: subprocess.Popen[bytes]) -> None:

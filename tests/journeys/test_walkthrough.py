@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import requests
@@ -108,5 +109,16 @@ def test_nothing_of_the_stage_is_left_behind():
         folder, gateway = made.folder, made.gateway
         assert requests.get(f"{gateway}/healthz", timeout=5).ok
     assert not folder.exists()
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{gateway}/healthz", timeout=5)
+    assert soon_silent(gateway)
+
+
+def soon_silent(gateway: str, within_s: float = 20.0) -> bool:
+    """Whether nobody answers there any more. On a busy machine a listener may outlive its parent by a moment."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            requests.get(f"{gateway}/healthz", timeout=5)
+        except requests.ConnectionError:
+            return True
+        time.sleep(0.1)
+    return False
