@@ -24,7 +24,7 @@ RUNTIME := $(VENV)/.stamp-runtime-$(call hash,$(LOCKS)/build.lock $(LOCKS)/runti
 TEST    := $(VENV)/.stamp-test-$(call hash,$(LOCKS)/test.lock pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers lint bench setup lock clean
+.PHONY: help demo test peers lint bench chaos setup lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ lint: $(TEST) ## ruff, formatting, types and the import contracts
 
 bench: $(TEST) ## measure the fast paths side by side with their floors, as one table
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(TEST) ## kill, freeze, starve and cut off real processes, and count what is lost (ARGS="--seed 7 --only F1")
+	@TMPDIR=$(TESTTMP) $(BIN)/python -m tests.chaos $(ARGS)
+	@$(if $(ARGS),true,LIFE_EXAMPLES=200 TMPDIR=$(TESTTMP) $(BIN)/pytest -q tests/proofs/test_connection_life.py)
 
 setup: $(TEST) ## the virtual environment with everything for development, and nothing else
 

@@ -230,6 +230,17 @@ class Authorizes(Protocol):
 
 
 @runtime_checkable
+class NamesAccount(Protocol):
+    """Says by an access token alone whose account it is, for tokens that were obtained elsewhere."""
+
+    def whose(self, registration: Registration, grant: Grant) -> Exchange[Account]:
+        """By the provider's own account call, never by an ID token that somebody hands in.
+
+        Raises ProviderError(unsupported) where this registration's provider has no such call.
+        """
+
+
+@runtime_checkable
 class Refreshes(Protocol):
     """Gives a fresh access token without the person."""
 

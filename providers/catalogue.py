@@ -62,7 +62,7 @@ class Refresh:
     """
 
     model: str
-    grace_s: int = 0
+    grace_s: float = 0
     access_ttl_s: int | None = None
     refresh_ttl_s: int | None = None
     refresh_idle_ttl_s: int | None = None

@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.services.loopback",
     "tests.services.postgresql",
     "tests.services.redis",
+    "tests.services.openbao",
     "tests.services.database",
     "tests.services.node",
     "tests.services.oidc_provider",

@@ -17,7 +17,7 @@ from connector.flows.fresh_token import Handed, Wanted, fresh_token
 from connector.flows.gateway import Gateway
 from connector.model.ids import new_id
 from connector.model.tags import Purpose
-from connector.people import NewIdentity, create_user, link_identity
+from connector.people import NewIdentity, User, create_user, link_identity
 from connector.storage import Store
 from providers.capabilities import Grant
 from providers.rehearsal.server import Config, create_app, start
@@ -135,8 +135,10 @@ class Linked:
         return held is not None and self.provider.live_refresh(held.reveal()) is not None
 
 
-def connect(gateway: Gateway, house: House, provider: State, person: str = "ada", **how: Any) -> str:
-    """What a sign-up leaves behind, without the sign-up."""
+def connect(
+    gateway: Gateway, house: House, provider: State, person: str = "ada", user: User | None = None, **how: Any
+) -> str:
+    """What a sign-up leaves behind, without the sign-up; with `user`, what linking leaves behind."""
     client_id = house.integration.client_id
     theirs = TheirGrant("g_" + secrets.token_hex(8), client_id, person, SCOPES, gateway.clock.now() // 1000)
     provider.grants[theirs.id] = theirs
@@ -147,14 +149,14 @@ def connect(gateway: Gateway, house: House, provider: State, person: str = "ada"
         "scopes": SCOPES,
         **how,
     }
-    return establish(gateway, house, Grant(**parts), subject=f"{person}-{theirs.id}")
+    return establish(gateway, house, Grant(**parts), subject=f"{person}-{theirs.id}", user=user)
 
 
-def establish(gateway: Gateway, house: House, grant: Grant, *, subject: str) -> str:
-    """A user, an identity and an active connection that holds `grant`; its id."""
+def establish(gateway: Gateway, house: House, grant: Grant, *, subject: str, user: User | None = None) -> str:
+    """A user, an identity and an active connection that holds `grant`; its id. `user`: somebody who is there."""
     integration, tenant = house.integration, house.tenant
     with gateway.store.transaction() as tx:
-        user = create_user(tx, gateway.vault, tenant.id)
+        user = user or create_user(tx, gateway.vault, tenant.id)
         identity = link_identity(
             tx, gateway.vault, user, NewIdentity(integration.id, integration.provider, integration.issuer, subject)
         )

@@ -9,6 +9,7 @@ The one exception is reading: the hot path may join data_keys and hand what it r
 """
 
 from vault.address import Address, Owner
+from vault.blind_index import BlindIndex, Indexes
 from vault.data_key import DataKey
 from vault.errors import (
     CommitmentMismatch,
@@ -19,6 +20,7 @@ from vault.errors import (
     KekUnknown,
     KeyDestroyed,
     KeyExists,
+    KeyServiceOut,
     KeySourceError,
     KeyUnknown,
     OwnerMismatch,
@@ -27,18 +29,33 @@ from vault.errors import (
     TooLong,
     VaultError,
 )
-from vault.keyring import Vault
+from vault.keyring import SERVES_WITHOUT_SERVICE_S, Vault
 from vault.memory import Hardening, harden_process
 from vault.record import MAX_PLAINTEXT, OVERHEAD, epoch_of
 from vault.rowseal import Field
-from vault.sources import EnvironmentKeySource, FileKeySource, GrowingKeySource, KeySource, open_source
+from vault.sources import KINDS as KEY_SOURCES
+from vault.sources import (
+    Access,
+    EnvironmentKeySource,
+    FileKeySource,
+    GrowingKeySource,
+    Health,
+    KeySource,
+    RemoteKeySource,
+    open_source,
+    open_sources,
+)
 from vault.start_checks import Finding
 from vault.tables import Transaction
 
 __all__ = [
+    "KEY_SOURCES",
     "MAX_PLAINTEXT",
     "OVERHEAD",
+    "SERVES_WITHOUT_SERVICE_S",
+    "Access",
     "Address",
+    "BlindIndex",
     "CommitmentMismatch",
     "DataKey",
     "EnvironmentKeySource",
@@ -50,15 +67,19 @@ __all__ = [
     "GenerationMismatch",
     "GrowingKeySource",
     "Hardening",
+    "Health",
+    "Indexes",
     "KekMismatch",
     "KekUnknown",
     "KeyDestroyed",
     "KeyExists",
+    "KeyServiceOut",
     "KeySource",
     "KeySourceError",
     "KeyUnknown",
     "Owner",
     "OwnerMismatch",
+    "RemoteKeySource",
     "RowSealBroken",
     "TagMismatch",
     "TooLong",
@@ -68,4 +89,5 @@ __all__ = [
     "epoch_of",
     "harden_process",
     "open_source",
+    "open_sources",
 ]

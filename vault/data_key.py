@@ -1,11 +1,10 @@
 """An owner's data key while it is in use."""
 
 from collections.abc import Sequence
-from hmac import digest
 
 from vault import record, rowseal
 from vault.address import Address, Owner
-from vault.derivation import subkey
+from vault.derivation import keyed_hash, subkey
 from vault.errors import OwnerMismatch
 from vault.key_material import KeyMaterial
 from vault.lp import lp
@@ -53,7 +52,7 @@ class DataKey(KeyMaterial):
 
     def mac(self, purpose: str, *parts: bytes) -> bytes:
         """HMAC-SHA256 over the parts, under a subkey of its own for each purpose."""
-        return digest(self._subkey(b"gw/mac/v1", purpose.encode()), lp(*parts), "sha256")
+        return keyed_hash(self._subkey(b"gw/mac/v1", purpose.encode()), lp(*parts))
 
     def _row_subkey(self) -> bytes:
         # Two threads that race here derive the same bytes, so no lock is needed.

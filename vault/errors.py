@@ -67,3 +67,7 @@ class KekUnknown(KeySourceError):
 
 class KekMismatch(KeySourceError):
     """The source holds a key of that name, but it is not the key that did the wrapping."""
+
+
+class KeyServiceOut(KeySourceError):
+    """The service that keeps the key encryption keys does not answer. What is in memory goes on serving for a while."""

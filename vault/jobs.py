@@ -6,7 +6,7 @@ from typing import Literal
 
 from vault.tables import Row, Transaction, new_id
 
-Kind = Literal["kek", "tenant_keys"]
+Kind = Literal["kek", "tenant_keys", "indexes"]
 Phase = Literal["distribute", "promote", "rewrap", "verify", "retire", "done"]
 
 PHASES: tuple[Phase, ...] = ("distribute", "promote", "rewrap", "verify", "retire", "done")
@@ -17,7 +17,7 @@ class Job:
     """A rotation. Times in ms since the epoch.
 
     Attributes:
-        to_kek: the KEK that everything comes under; empty for tenant keys.
+        to_kek: the KEK that everything comes under; empty for the other kinds.
         from_keks: the KEKs that are to be retired at the end.
         total, done, failed: keys that were to be rewrapped, that were, and that would not open.
         created_at: later than any tenant key that was there when it began.
@@ -105,6 +105,11 @@ def find_job(tx: Transaction, job_id: str) -> Job | None:
     """The rotation of that id."""
     row = tx.one("SELECT * FROM rekey_jobs WHERE id = :id", id=job_id)
     return None if row is None else _job(row)
+
+
+def under_way(tx: Transaction) -> list[Job]:
+    """Every rotation that is not finished."""
+    return [_job(row) for row in tx.all("SELECT * FROM rekey_jobs WHERE finished_at IS NULL ORDER BY kind")]
 
 
 def newest_jobs(tx: Transaction, limit: int = 10) -> list[Job]:

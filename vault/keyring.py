@@ -11,22 +11,29 @@ Nothing here logs. No key is ever made because another one could not be opened.
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from vault import start_checks, tables
+from vault import index_keys, start_checks, tables
 from vault.address import Owner
-from vault.blind_index import IndexKey
+from vault.blind_index import Indexes, IndexKey
 from vault.data_key import DataKey
 from vault.derivation import KEY_BYTES
 from vault.errors import KeyDestroyed, KeyExists, KeySourceError, KeyUnknown, VaultError
+from vault.index_rotation import IndexRotation
 from vault.key_cache import KeyCache
 from vault.key_material import KeyMaterial
 from vault.rotation import Rotation
-from vault.sources.protocol import KeySource
+from vault.sources.guard import Health
+from vault.sources.protocol import KeySource, RemoteKeySource
 from vault.start_checks import Finding
 from vault.tables import DataKeyRow, TenantKeyRow, Transaction
 from vault.tenant_key import TenantKey
 
+SERVES_WITHOUT_SERVICE_S = 3_600
+"""How long what is in memory serves where a key service does not answer."""
 _KEPT_TENANTS = 10_000
+_AT_ONCE = 8
 _ATTEMPTS = 8
 
 
@@ -35,15 +42,16 @@ class Vault(KeyMaterial):
 
     `now` gives milliseconds since the epoch and ages the cache of tenant keys; `tenant_key_ttl_s` is in seconds.
     A tenant key that was destroyed elsewhere may open data keys here for that long, but only data keys whose
-    rows still hold them.
+    rows still hold them. Where a key service is out, keys in memory serve for `SERVES_WITHOUT_SERVICE_S`.
     """
 
     __slots__ = ("_index_keys", "_source", "_tenant_keys")
 
     def __init__(self, source: KeySource, *, now: Callable[[], int], tenant_key_ttl_s: int = 900) -> None:
         self._source = source
-        self._tenant_keys: KeyCache[TenantKey] = KeyCache(now, tenant_key_ttl_s, _KEPT_TENANTS)
-        self._index_keys: KeyCache[IndexKey] = KeyCache(now, tenant_key_ttl_s, _KEPT_TENANTS)
+        keep_s = max(SERVES_WITHOUT_SERVICE_S, tenant_key_ttl_s)
+        self._tenant_keys: KeyCache[TenantKey] = KeyCache(now, tenant_key_ttl_s, _KEPT_TENANTS, keep_s=keep_s)
+        self._index_keys: KeyCache[IndexKey] = KeyCache(now, tenant_key_ttl_s, _KEPT_TENANTS, keep_s=keep_s)
 
     def create_tenant(self, tx: Transaction, tenant: str) -> None:
         """Make the tenant's wrapping key, its index key and its canary.
@@ -71,7 +79,7 @@ class Vault(KeyMaterial):
         row = tables.current_tenant_key(tx, owner.tenant, tables.WRAP)
         if row is None:
             raise KeyUnknown("the tenant has no wrapping key; create the tenant first")
-        tenant_key = self._tenant_keys.get(owner.tenant, row.id) or self._open_tenant_key(row)
+        tenant_key = self._tenant_keys.get(owner.tenant, row.id) or self._open_with_indexes(tx, row)
         key = os.urandom(KEY_BYTES)
         for _ in range(_ATTEMPTS):
             epoch = tables.newest_epoch(tx, owner) + 1
@@ -105,7 +113,7 @@ class Vault(KeyMaterial):
             row = tables.tenant_key(tx, owner.tenant, tenant_key_id)
             if row is None:
                 raise KeyUnknown("the tenant key that a data key names is not the tenant's, or is gone")
-            tenant_key = self._open_tenant_key(row)
+            tenant_key = self._open_with_indexes(tx, row)
         return DataKey(owner, epoch, tenant_key.unwrap(owner, epoch, wrapped))
 
     def destroy(self, tx: Transaction, owner: Owner) -> int:
@@ -120,18 +128,24 @@ class Vault(KeyMaterial):
     def index(self, tx: Transaction, tenant: str, purpose: str, *parts: bytes) -> bytes:
         """32 bytes that stand for the parts, equal only for equal parts of this tenant and purpose.
 
+        For what is stored and looked up later, take `indexes`: it knows of a newer key that is being brought in.
+        Raises as that does.
+        """
+        return self.indexes(tx, tenant).of(purpose, *parts).now
+
+    def indexes(self, tx: Transaction, tenant: str) -> Indexes:
+        """The tenant's index keys; until the transaction ends, none of them goes out of use.
+
         Raises:
             KeyUnknown: the tenant has no index key.
-            KeySourceError, TagMismatch: it cannot be opened.
+            KeySourceError, TagMismatch: one cannot be opened.
         """
-        key = self._index_keys.get(tenant, tables.INDEX)
-        if key is None:
-            row = tables.current_tenant_key(tx, tenant, tables.INDEX)
-            if row is None:
-                raise KeyUnknown("the tenant has no index key; create the tenant first")
-            key = IndexKey(tenant, self._source.unwrap(row.wrapped, tables.tenant_key_context(row)))
-            self._index_keys.put(tenant, tables.INDEX, key)
-        return key.index(purpose, parts)
+        index_keys.hold(tx, tenant)
+        found = index_keys.index_keys(tx, tenant)
+        if found is None:
+            raise KeyUnknown("the tenant has no index key; create the tenant first")
+        coming = None if found.coming is None else self._index_key(found.coming)
+        return Indexes(found.names, tuple(self._index_key(row) for row in found.layers), coming)
 
     def check(self, tx: Transaction) -> list[Finding]:
         """What must be mended before the gateway may start; empty if all is well.
@@ -140,11 +154,31 @@ class Vault(KeyMaterial):
         """
         self._tenant_keys.clear()
         self._index_keys.clear()
-        return start_checks.check(tx, self._source, self._open_afresh, self.key)
+        return start_checks.check(tx, self._source, self._open_at_once(tx), self.key)
+
+    def health(self) -> Health:
+        """How the key source does, as of the last requests to it; asks nothing."""
+        source = self._source
+        return source.health() if isinstance(source, RemoteKeySource) else Health(ok=True, words="Keys are held here.")
 
     def rotation(self) -> Rotation:
         """The steps of bringing keys under newer ones."""
         return Rotation(self._source, self._open_tenant_key)
+
+    def index_rotation(self) -> IndexRotation:
+        """The steps of bringing blind indexes under newer keys."""
+        return IndexRotation(self._source, self.indexes, self.key)
+
+    def _index_key(self, row: TenantKeyRow) -> IndexKey:
+        kept = self._index_keys.get(row.tenant, row.id)
+        return kept or self._kept_index(row, IndexKey(row.tenant, self._open_afresh(row)))
+
+    def _kept_index(self, row: TenantKeyRow, key: IndexKey) -> IndexKey:
+        def renewed() -> IndexKey:
+            return IndexKey(row.tenant, self._open_afresh(row))
+
+        self._index_keys.put(row.tenant, row.id, key, renewed if isinstance(self._source, RemoteKeySource) else None)
+        return key
 
     def _add_tenant_key(self, tx: Transaction, tenant: str, purpose: str) -> None:
         row = TenantKeyRow(tables.new_id("tky"), tenant, purpose, self._source.key_id(), b"")
@@ -152,9 +186,53 @@ class Vault(KeyMaterial):
         tables.add_tenant_key(tx, TenantKeyRow(row.id, tenant, purpose, row.kek_id, wrapped))
 
     def _open_tenant_key(self, row: TenantKeyRow) -> TenantKey:
-        key = TenantKey(row.id, self._open_afresh(row))
-        self._tenant_keys.put(row.tenant, row.id, key)
+        return self._kept(row, TenantKey(row.id, self._open_afresh(row)))
+
+    def _open_with_indexes(self, tx: Transaction, row: TenantKeyRow) -> TenantKey:
+        """The tenant's key; from a service, its index keys come along, so that a sign-up is not kept waiting later."""
+        key = self._open_tenant_key(row)
+        if isinstance(self._source, RemoteKeySource):
+            found = index_keys.index_keys(tx, row.tenant)
+            for one in () if found is None else found.layers:
+                with suppress(VaultError):  # whoever needs it hears why
+                    self._index_key(one)
         return key
+
+    def _kept(self, row: TenantKeyRow, key: TenantKey) -> TenantKey:
+        def renewed() -> TenantKey:
+            return TenantKey(row.id, self._open_afresh(row))
+
+        self._tenant_keys.put(row.tenant, row.id, key, renewed if isinstance(self._source, RemoteKeySource) else None)
+        return key
+
+    def _open_at_once(self, tx: Transaction) -> Callable[[TenantKeyRow], bytes]:
+        """What opens tenant keys for a check; a key service was asked for several at a time, and each only once."""
+        source = self._source
+        if not isinstance(source, RemoteKeySource):
+            return self._open_afresh
+        rows = tables.all_tenant_keys(tx)
+        with ThreadPoolExecutor(_AT_ONCE, "key-check") as threads:
+            opened = dict(zip((row.id for row in rows), threads.map(self._tried, rows), strict=True))
+        for row in rows:
+            key = opened[row.id]
+            if isinstance(key, bytes) and row.purpose == tables.WRAP:
+                self._kept(row, TenantKey(row.id, key))
+            elif isinstance(key, bytes):
+                self._kept_index(row, IndexKey(row.tenant, key))
+
+        def found(row: TenantKeyRow) -> bytes:
+            outcome = opened[row.id]
+            if isinstance(outcome, VaultError):
+                raise outcome
+            return outcome
+
+        return found
+
+    def _tried(self, row: TenantKeyRow) -> bytes | VaultError:
+        try:
+            return self._open_afresh(row)
+        except VaultError as error:
+            return error
 
     def _open_afresh(self, row: TenantKeyRow) -> bytes:
         return self._source.unwrap(row.wrapped, tables.tenant_key_context(row))

@@ -22,9 +22,9 @@ import os
 from hmac import compare_digest
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vault.address import Address
+from vault.cipher import NONCE_BYTES, Cipher
 from vault.derivation import derive
 from vault.errors import (
     CommitmentMismatch,
@@ -46,7 +46,7 @@ _LABEL = b"gw/record/v1"
 _SALT_BYTES = 32
 _HEADER_BYTES = 48
 _BODY_AT = 80
-_ZERO_NONCE = bytes(12)
+_ZERO_NONCE = bytes(NONCE_BYTES)
 
 
 def seal(key: bytes, epoch: int, address: Address, plaintext: bytes, *, generation: int, tags: bytes = b"") -> bytes:
@@ -74,7 +74,7 @@ def _seal_with_salt(
         raise TooLong(f"a record holds at most {MAX_PLAINTEXT} bytes; cut the value into several records")
     header = _header(epoch, generation, salt)
     record_key, commitment = _record_key(key, salt)
-    sealed = AESGCM(record_key).encrypt(_ZERO_NONCE, plaintext, _bound(header, address, tags))
+    sealed = Cipher(record_key).seal(_ZERO_NONCE, plaintext, _bound(header, address, tags))
     return header + commitment + sealed
 
 
@@ -101,7 +101,7 @@ def open_record(  # the counterpart of seal; plain `open` would hide the builtin
         raise CommitmentMismatch("the record was not sealed under this key")
     bound = _bound(blob[:_HEADER_BYTES], address, tags)
     try:
-        return AESGCM(record_key).decrypt(_ZERO_NONCE, blob[_BODY_AT:], bound)
+        return Cipher(record_key).open(_ZERO_NONCE, blob[_BODY_AT:], bound)
     except InvalidTag:
         raise TagMismatch("the record was altered or moved from where it was sealed") from None
 

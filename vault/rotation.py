@@ -10,8 +10,6 @@ A process that read the old wrap a moment ago opens it all the same: the old key
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
 
 from vault import rotation_tables, tables
 from vault.address import Owner
@@ -20,6 +18,7 @@ from vault.errors import VaultError
 from vault.key_material import KeyMaterial
 from vault.sources.protocol import KeySource
 from vault.tables import Row, TenantKeyRow, Transaction
+from vault.tenant_key import Rewrapped as RewrappedDataKey
 from vault.tenant_key import TenantKey
 
 KEEP_RETIRED_MS = 24 * 3600 * 1000
@@ -33,12 +32,6 @@ class Rewrapped:
     row: TenantKeyRow
     kek_id: str
     wrapped: bytes
-
-
-_AT_ONCE = 50  # rows in one statement: SQLite looks up each name among all, PostgreSQL asks for few round trips
-
-RewrappedDataKey = tuple[str, str, int, bytes, bytes]
-"""A data key under another tenant key: owner kind, owner id, epoch, the old wrap and the new one."""
 
 
 class Rotation(KeyMaterial):
@@ -99,28 +92,11 @@ class Rotation(KeyMaterial):
         self, old: TenantKeyRow, new: TenantKeyRow, rows: Sequence[Row]
     ) -> tuple[list[RewrappedDataKey], list[Row]]:
         """The data keys of these rows under the new tenant key, and the rows that do not open."""
-        source, target = self._open(old), self._open(new)
-        done: list[RewrappedDataKey] = []
-        broken: list[Row] = []
-        tenant = old.tenant
-        for row in rows:
-            kind, owner_id, epoch, wrapped = row["owner_kind"], row["owner_id"], row["epoch"], bytes(row["wrapped"])
-            try:
-                fresh = source.rewrap(target, Owner(tenant, kind, owner_id), epoch, wrapped)
-            except VaultError:
-                broken.append(row)
-                continue
-            done.append((kind, owner_id, epoch, wrapped, fresh))
-        return done, broken
+        return self._open(old).rewrap(self._open(new), old.tenant, rows)
 
     def exchange_data_keys(self, tx: Transaction, new: TenantKeyRow, keys: Sequence[RewrappedDataKey]) -> int:
         """Store them where the old wrap is still there; how many were."""
-        moved = 0
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
-            bound = dict(zip(_names(len(some)), chain.from_iterable(some), strict=True))
-            moved += tx.run(_exchange(len(some)), to=new.id, **bound)
-        return moved
+        return rotation_tables.exchange_data_keys(tx, new, keys)
 
     def newest_wrap(self, tx: Transaction, tenant: str) -> TenantKeyRow | None:
         """The key that wraps the tenant's data keys now."""
@@ -161,6 +137,15 @@ class Rotation(KeyMaterial):
         rotation_tables.drop_retired_tenant_keys(tx, tx.now() - KEEP_RETIRED_MS)
         return rotation_tables.retire_empty_tenant_keys(tx)
 
+    def drop_empty(self, tx: Transaction, before: int) -> int:
+        """Drop tenant keys that wrap nothing any more and were retired before (ms); how many younger ones are left.
+
+        What they wrapped once lies in backups alone. Bringing them under another KEK would let that one open those.
+        """
+        rotation_tables.retire_empty_tenant_keys(tx)
+        rotation_tables.drop_retired_tenant_keys(tx, before)
+        return rotation_tables.count_retired_tenant_keys(tx)
+
     def _opens(self, tx: Transaction, row: Row, wraps: dict[str, TenantKey | None]) -> bool:
         key_id = row["tenant_key_id"]
         try:
@@ -175,20 +160,3 @@ class Rotation(KeyMaterial):
         except VaultError:
             return False
         return True
-
-
-@lru_cache(maxsize=8)
-def _names(many: int) -> tuple[str, ...]:
-    return tuple(f"{letter}{number}" for number in range(many) for letter in "kieon")
-
-
-@lru_cache(maxsize=8)
-def _exchange(many: int) -> str:
-    """One statement for all: a round trip for each would take ten times as long on PostgreSQL."""
-    values = ", ".join(f"(:k{number}, :i{number}, :e{number}, :o{number}, :n{number})" for number in range(many))
-    return (
-        "UPDATE data_keys SET wrapped = fresh.column5, tenant_key_id = :to"
-        f" FROM (VALUES {values}) AS fresh"  # both databases name its columns so
-        " WHERE data_keys.owner_kind = fresh.column1 AND data_keys.owner_id = fresh.column2"
-        " AND data_keys.epoch = fresh.column3 AND data_keys.wrapped = fresh.column4"
-    )

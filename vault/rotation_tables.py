@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from vault.tables import TENANT_KEY, Row, TenantKeyRow, Transaction, tenant_key_row
+from vault.tenant_key import Rewrapped
 
 _NEWER = (
     "EXISTS (SELECT 1 FROM tenant_keys n WHERE n.tenant_id = k.tenant_id AND n.purpose = k.purpose"
@@ -83,6 +84,33 @@ def data_keys_under(tx: Transaction, row: TenantKeyRow, limit: int, lock: str) -
     )
 
 
+_SAME = "owner_kind = :kind AND owner_id = :id AND epoch = :epoch AND wrapped = :old"
+_ONE_BY_ONE = f"UPDATE data_keys SET wrapped = :new, tenant_key_id = :to WHERE {_SAME}"
+_ALL_AT_ONCE = (
+    "UPDATE data_keys SET wrapped = fresh.new, tenant_key_id = :to FROM unnest(CAST(:kinds AS text[]),"
+    " CAST(:ids AS text[]), CAST(:epochs AS bigint[]), CAST(:olds AS bytea[]), CAST(:news AS bytea[]))"
+    " AS fresh (kind, id, epoch, old, new) WHERE owner_kind = fresh.kind AND owner_id = fresh.id"
+    " AND data_keys.epoch = fresh.epoch AND wrapped = fresh.old"
+)
+
+
+def exchange_data_keys(tx: Transaction, to: TenantKeyRow, keys: Sequence[Rewrapped]) -> int:
+    """Put other wraps in the place of those that were read, where they still are; how many.
+
+    PostgreSQL takes them in one round trip; SQLite has none to save, and is quickest with one prepared statement.
+    """
+    if not keys:
+        return 0
+    if getattr(tx, "dialect", "sqlite") == "postgresql":
+        kinds, ids, epochs, olds, news = (list(column) for column in zip(*keys, strict=True))
+        return tx.run(_ALL_AT_ONCE, to=to.id, kinds=kinds, ids=ids, epochs=epochs, olds=olds, news=news)
+    bound = [
+        {"kind": kind, "id": owner, "epoch": epoch, "old": old, "new": new, "to": to.id}
+        for kind, owner, epoch, old, new in keys
+    ]
+    return tx.many(_ONE_BY_ONE, bound)
+
+
 def data_keys_after(tx: Transaction, after: tuple[str, str, int] | None, limit: int) -> Sequence[Row]:
     """Data keys that can be opened, in the order of owner and epoch."""
     begin = "" if after is None else " AND (owner_kind, owner_id, epoch) > (:kind, :id, :epoch)"
@@ -124,6 +152,15 @@ def drop_retired_tenant_keys(tx: Transaction, before: int) -> int:
         "DELETE FROM tenant_keys WHERE id IN (SELECT k.id FROM tenant_keys k"
         f" WHERE {_REPLACED} AND k.retired_at < :before AND NOT {_IN_USE.format(held='')})",
         before=before,
+    )
+
+
+def count_retired_tenant_keys(tx: Transaction) -> int:
+    """How many wrapping keys are retired and named by no data key."""
+    return _count(
+        tx,
+        f"SELECT COUNT(*) AS many FROM tenant_keys k WHERE {_REPLACED} AND k.retired_at IS NOT NULL"
+        f" AND NOT {_IN_USE.format(held='')}",
     )
 
 

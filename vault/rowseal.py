@@ -6,8 +6,9 @@ what must not go back carries a generation that something outside the row rememb
 """
 
 from collections.abc import Sequence
-from hmac import compare_digest, digest
+from hmac import compare_digest
 
+from vault.derivation import keyed_hash
 from vault.errors import RowSealBroken
 from vault.lp import lp
 
@@ -22,7 +23,7 @@ def seal_row(key: bytes, table: str, fields: Sequence[Field]) -> bytes:
     Raises:
         TypeError: a field is neither bytes, str, int nor None.
     """
-    return digest(key, lp(_LABEL, table.encode(), *[_typed(field) for field in fields]), "sha256")
+    return keyed_hash(key, lp(_LABEL, table.encode(), *[_typed(field) for field in fields]))
 
 
 def check_row(key: bytes, table: str, fields: Sequence[Field], seal: bytes) -> None:

@@ -46,8 +46,11 @@ def check(
     rows = tables.all_tenant_keys(tx)
     if not rows and tables.any_data_key(tx):
         return [_ORPHANED]
-    findings = _unknown_keks(rows, source)
-    held = source.key_ids()
+    try:
+        held = source.key_ids()
+    except KeySourceError as error:
+        return [Finding("key_source", str(error))]
+    findings = _unknown_keks(rows, held)
     broken: set[str] = set()
     for row in rows:
         found = _tenant_key_finding(row, open_tenant_key) if row.kek_id in held else None
@@ -66,13 +69,13 @@ _ORPHANED = Finding(
 )
 
 
-def _unknown_keks(rows: list[TenantKeyRow], source: KeySource) -> list[Finding]:
+def _unknown_keks(rows: list[TenantKeyRow], held: frozenset[str]) -> list[Finding]:
     return [
         Finding(
             "kek_unknown",
             f"Tenant keys are wrapped by {kek_id}, which the key source does not hold: add that key to it again.",
         )
-        for kek_id in sorted({row.kek_id for row in rows} - source.key_ids())
+        for kek_id in sorted({row.kek_id for row in rows} - held)
     ]
 
 

@@ -34,6 +34,10 @@ class Transaction(Protocol):
         """The number of rows that the statement touched."""
         ...
 
+    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """The statement once for each row of parameters; the number of rows that it touched in all."""
+        ...
+
     def now(self) -> int:
         """Milliseconds since the epoch, by the clock of the transaction."""
         ...

@@ -14,7 +14,16 @@ from connector.authorizations.authorization import (
     token_hash,
 )
 from connector.authorizations.moves import MovedOn, arrive, end, mark_reused, move, start, was_reused
-from connector.authorizations.rows import by_code, by_id, by_request_uri, by_state, forget_ended, forget_person, overdue
+from connector.authorizations.rows import (
+    by_code,
+    by_id,
+    by_request_uri,
+    by_state,
+    forget_ended,
+    forget_person,
+    of_person,
+    overdue,
+)
 
 __all__ = [
     "Authorization",
@@ -33,6 +42,7 @@ __all__ = [
     "forget_person",
     "mark_reused",
     "move",
+    "of_person",
     "overdue",
     "start",
     "token_hash",

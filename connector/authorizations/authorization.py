@@ -62,6 +62,7 @@ class Progress:
         policy_version, notice_hash: which notice was shown, under which version.
         imports, push: the categories the notice named, the groups that the person ticked.
         age_stated: whether the person said that they are old enough; None where it was not asked.
+        gpc: whether the browser says Global Privacy Control.
         straight_on: whether this browser had accepted this very notice before, so that no page was shown.
         state, nonce, verifier: ours toward the provider.
         scopes: asked for at the provider.
@@ -87,6 +88,7 @@ class Progress:
     iss: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
     returned_at: int | None = None
+    gpc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,10 @@ def address(tenant_id: str, authorization_id: str) -> Address:
 
 def encode(request: AuthorizationRequest, progress: Progress) -> dict[str, Any]:
     """Both as JSON values. Secrets are revealed: the result goes nowhere but under the seal."""
-    return {"request": _plain(request), "progress": _plain(progress)}
+    written = _plain(progress)
+    if not progress.gpc:
+        del written["gpc"]  # code of the release before does not know it
+    return {"request": _plain(request), "progress": written}
 
 
 def decode(document: Mapping[str, Any]) -> tuple[AuthorizationRequest, Progress]:

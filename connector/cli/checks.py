@@ -7,7 +7,6 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,21 +15,18 @@ import redis
 import sqlalchemy as sa
 
 from connector import app
-from connector.clients import Integration, integrations_of, registration_of
-from connector.clients import tenants as every_tenant
-from connector.egress import Egress
+from connector.cli.key_moving import unneeded
+from connector.flows.policy_versions import examined
 from connector.ledger import show as entries
 from connector.model.clock import Clock
-from connector.model.errors import ConnectorError, Misconfigured, TryLater
+from connector.model.errors import Misconfigured, TryLater
 from connector.policy import check as prove_all
+from connector.policy import load_policy
 from connector.settings import Settings, find, load, shipped
-from connector.storage import Store, current_revision, head_revision, known_revisions, open_store
+from connector.storage import Store, current_revision, head_revision, known_revisions, missing_guards, open_store
 from connector.work import known as known_processes
 from connector.work.depth import depths
-from providers import catalogue
-from providers.errors import ProviderError
-from providers.exchange import Exchange, NetworkFailure, Request
-from vault import Vault
+from vault import KeySource, KeySourceError, RemoteKeySource, Vault
 
 Status = Literal["ok", "warn", "fail"]
 SKEW_MS = 2_000
@@ -65,8 +61,13 @@ class Patient:
 
     @cached_property
     def vault(self) -> Vault:
-        """The vault over the configured key. Raises Misconfigured."""
-        return app.open_vault(self.settings, self.clock)
+        """The vault over the configured keys. Raises Misconfigured."""
+        return app.open_vault(self.settings, self.clock, self.keys)
+
+    @cached_property
+    def keys(self) -> KeySource:
+        """The configured key sources as one. Raises Misconfigured."""
+        return app.key_source(self.settings)
 
     @cached_property
     def usable(self) -> bool:
@@ -123,6 +124,10 @@ def keys(patient: Patient) -> Iterator[Check]:
     """The key opens, and everything under it."""
     yield from _key_file(patient.settings)
     vault = patient.vault
+    broken = list(_key_service(patient))
+    yield from broken
+    if any(check.status == "fail" for check in broken):
+        return
     if not patient.usable:
         yield Check("keys", "ok", "the key can be read.")
         return
@@ -132,6 +137,21 @@ def keys(patient: Patient) -> Iterator[Check]:
         yield Check("keys", "fail", f"{finding.code}.", finding.sentence)
     if not findings:
         yield Check("keys", "ok", "every key in use opens.")
+
+
+def _key_service(patient: Patient) -> Iterator[Check]:
+    """It answers, where there is one; and nothing is named that nothing needs."""
+    if isinstance(patient.keys, RemoteKeySource):
+        try:
+            key_id = patient.keys.key_id()
+        except KeySourceError as error:
+            yield Check("key service", "fail", error.what, error.mend)
+            return
+        yield Check("key service", "ok", f"answers; {key_id} wraps.")
+    if patient.usable:
+        for spec in unneeded(patient.settings, patient.store):
+            words = f"vault.also_opens names {spec}, which nothing needs any more."
+            yield Check("key sources", "warn", words, "Take it out; keep what it holds for backups made before.")
 
 
 def _key_file(settings: Settings) -> Iterator[Check]:
@@ -166,6 +186,9 @@ def database(patient: Patient) -> Iterator[Check]:
     yield Check(
         "database", "ok", f"{store.dialect}, revision {found}{'' if found == head else ' (newer than this code)'}."
     )
+    if lost := missing_guards(store):
+        mend = "Put them back: connector database upgrade"
+        yield Check("guards", "fail", f"{len(lost)} triggers that refuse illegal moves are gone.", mend)
     if store.dialect == "sqlite":
         with store.read() as tx:
             row = tx.one("PRAGMA journal_mode")
@@ -200,11 +223,28 @@ def clocks(patient: Patient) -> Iterator[Check]:
 
 def policy(patient: Patient) -> Iterator[Check]:
     """Every promise of every version holds, and one is in effect."""
-    report = prove_all(patient.settings.policy.directory or shipped("policy"))
+    settings = patient.settings.policy
+    report = prove_all(settings.directory or shipped("policy"), settings.text)
     for violation in report.violations:
         yield Check("policy", "fail", str(violation), "See all with: connector policy check")
     if not report.violations:
         yield Check("policy", "ok", f"version {report.version} holds in {report.combinations:,} combinations.")
+    if patient.usable and current_revision(patient.store) not in known_revisions()[1:]:
+        yield _versions(patient)
+
+
+def _versions(patient: Patient) -> Check:
+    """Whether a process would start with these versions."""
+    settings = patient.settings.policy
+    try:
+        examined(
+            patient.store,
+            load_policy(settings.directory or shipped("policy"), settings.text),
+            settings.notice_windows.changes,
+        )
+    except Misconfigured as error:
+        return Check("policy versions", "fail", "may not count here.", error.hint)
+    return Check("policy versions", "ok", "announced and unedited, as far as they were in force.")
 
 
 def processes(patient: Patient) -> Iterator[Check]:
@@ -240,46 +280,3 @@ def redis_server(patient: Patient) -> Iterator[Check]:
         yield Check("redis", "warn", f"does not answer ({type(error).__name__}).", mend)
         return
     yield Check("redis", "ok", "answers.")
-
-
-def providers(patient: Patient) -> Iterator[Check]:
-    """Every integration's provider can be reached, by the same door as in earnest."""
-    if not patient.usable:
-        return
-    with patient.store.read() as tx:
-        found = [one for tenant in every_tenant(tx) for one in integrations_of(tx, patient.vault, tenant.id)]
-    if not found:
-        yield Check("providers", "ok", "there is no integration yet.")
-    egress = Egress(patient.clock, deadline_s=PROBE_S, max_bytes=1 << 20, development=patient.settings.is_development)
-    for integration in found:
-        yield from _provider(patient, egress, integration)
-    egress.close()
-
-
-def _provider(patient: Patient, egress: Egress, integration: Integration) -> Iterator[Check]:
-    entry, name = catalogue.entry(integration.provider), f"provider {integration.name}"
-    if entry.development_only and not patient.settings.is_development:
-        mend = f"Remove it: connector integrations remove {integration.id}"
-        yield Check(name, "fail", f"{entry.title} is refused in production.", mend)
-        return
-    issuer = registration_of(integration, patient.settings).issuer
-    address = f"{issuer.rstrip('/')}/.well-known/openid-configuration" if issuer else entry.token_endpoint
-    try:
-        status = egress.drive(_probe(address), provider=integration.id)
-    except (ConnectorError, ProviderError, NetworkFailure) as error:
-        why = error.code.replace("_", " ")
-        mend = "Mend the network, the proxy or the issuer; sign-ups and refreshes there fail until then."
-        yield Check(name, "fail", f"{entry.title} cannot be reached ({why}).", mend)
-        return
-    if issuer and status != 200:  # noqa: PLR2004  discovery answers 200 (OpenID Connect Discovery section 4.2)
-        mend = "Mend the integration's issuer; it must serve OpenID Connect discovery."
-        yield Check(name, "fail", f"its discovery answers {status}.", mend)
-        return
-    age = (date.today() - date.fromisoformat(entry.verified_on)).days  # noqa: DTZ011  whole days are enough
-    yield Check(name, "ok", f"{entry.title} answers; its facts were verified {max(age, 0)} days ago.")
-
-
-def _probe(address: str) -> Exchange[int]:
-    """Any answer will do: what counts is that name, route and certificate are right."""
-    response = yield Request("GET", address, {"Accept": "application/json"}, about_person=False, max_bytes=1 << 20)
-    return response.status

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from connector.cli.connections_adopt import adopt_command
 from connector.cli.output import confirmed
 from connector.cli.session import Session, session_options
 from connector.cli.tenants import chosen_tenants, tenant_option
@@ -25,6 +26,9 @@ PAGE = 200
 @click.group()
 def connections() -> None:
     """Connections: people's live grants at providers."""
+
+
+connections.add_command(adopt_command)
 
 
 @connections.command("list", epilog="Example: connector connections list --provider google --state needs_reauth")

@@ -15,12 +15,13 @@ from connector.cli.checks import (
     keys,
     policy,
     processes,
-    providers,
     redis_server,
     settings_of,
 )
+from connector.cli.provider_checks import providers
 from connector.cli.session import Session, session_options
 from connector.model.errors import ConnectorError
+from vault import KeySourceError
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 LOOKS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
@@ -69,6 +70,8 @@ def _examined(session: Session) -> Iterator[Check]:
                 yield from look(patient)
             except ConnectorError as error:
                 yield Check(look.__name__.replace("_", " "), "fail", "cannot be looked at.", error.hint)
+            except KeySourceError as error:
+                yield Check(look.__name__.replace("_", " "), "fail", "cannot be looked at without keys.", error.mend)
     finally:
         patient.close()
 

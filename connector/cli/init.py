@@ -112,7 +112,7 @@ def _prepare(settings: Settings, store: Store, tenant: str, done: _Steps) -> Non
 def _key(settings: Settings, store: Store, revision: str | None, done: _Steps) -> None:
     kind, _, rest = settings.vault.kek.partition(":")
     if kind != "file":
-        done.add("key", f"from the environment variable {rest}", made=False)
+        _key_elsewhere(settings, kind, rest, done)
         return
     path = Path(rest)
     if not path.exists():
@@ -120,12 +120,23 @@ def _key(settings: Settings, store: Store, revision: str | None, done: _Steps) -
             _refuse_new_key(store, path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            FileKeySource.create(path)
+            FileKeySource.create(path, passphrase=app.key_access(settings).passphrase)
         except KeySourceError as error:
             raise Misconfigured("key_source", f"{error.what} {error.mend}") from error
         done.add("key", f"{path} (keep a copy elsewhere: without it nothing stored can be read)", made=True)
     else:
         done.add("key", str(path), made=False)
+
+
+def _key_elsewhere(settings: Settings, kind: str, rest: str, done: _Steps) -> None:
+    """Keys in a variable or at a service are made there, by whoever keeps them: here they are only asked for."""
+    if kind == "env":
+        done.add("key", f"from the environment variable {rest}", made=False)
+        return
+    try:
+        done.add("key", f"at the key service: {app.key_source(settings).key_id()}", made=False)
+    except KeySourceError as error:
+        raise Misconfigured("key_source", f"{error.what} {error.mend}") from error
 
 
 def _refuse_new_key(store: Store, path: Path) -> None:

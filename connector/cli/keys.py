@@ -9,6 +9,8 @@ from connector.cli.session import Session
 from connector.clients import published_keys
 from connector.ledger import public_keys_from_jwks
 from connector.model.errors import BadInput
+from connector.storage import Store
+from vault import Vault
 
 
 def trusted_keys(path: Path) -> dict[str, bytes]:
@@ -26,6 +28,11 @@ def trusted_keys(path: Path) -> dict[str, bytes]:
 
 def own_keys(session: Session) -> dict[str, bytes]:
     """This gateway's own keys of ledger and receipts: sealed by the vault, so not the database's to change."""
-    with session.store.read() as tx:
-        listed = [key for purpose in ("receipt", "ledger") for key in published_keys(tx, session.vault, purpose)]
+    return keys_of(session.store, session.vault)
+
+
+def keys_of(store: Store, vault: Vault) -> dict[str, bytes]:
+    """The same of a store whose keys this vault opens."""
+    with store.read() as tx:
+        listed = [key for purpose in ("receipt", "ledger") for key in published_keys(tx, vault, purpose)]
     return public_keys_from_jwks({"keys": listed})

@@ -8,6 +8,7 @@ Each of granian's processes builds its own gateway after the fork: connections a
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from connector import app, logs
 from connector.cli.parent import stop_with_parent
 from connector.flows.gateway import Gateway
 from connector.flows.outside import refuse_rolled_back
+from connector.flows.refresh_journal import replay
 from connector.http import create_app
 from connector.http.operator import create_operator_app
 from connector.model.errors import ConnectorError, TryLater
@@ -82,8 +84,13 @@ def _door(config: Path | None, door: str) -> Any:
         raise SystemExit(1) from error
     presence = Presence(gateway.store, gateway.worker_id, "listener")  # a listener refreshes too, and may die
     presence.start()
+    with suppress(TryLater):  # the database went away: a later start, or a worker of this machine, finds them again
+        replay(gateway)
     Finalize(None, _closed, args=(gateway, presence), exitpriority=10)
-    return DOORS[door](gateway)
+    served = DOORS[door](gateway)
+    gc.collect()
+    gc.freeze()  # what was built once is not looked through again and again
+    return served
 
 
 def _closed(gateway: Gateway, presence: Presence) -> None:

@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -69,12 +77,20 @@ class Output:
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
         """A function that is told (done, all); a bar on a terminal, silence elsewhere."""
         console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         with Progress(
             *columns, console=console, disable=self.as_json or not console.is_terminal, transient=True
         ) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, every: bar.update(task, completed=done, total=every)
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing where nothing was done yet."""
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
 
 
 def shown(value: object) -> str:

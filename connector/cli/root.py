@@ -28,6 +28,8 @@ NOUNS: Mapping[str, str] = {
     "connections": "connector.cli.connections:connections",
     "policy": "connector.cli.policy:policy",
     "users": "connector.cli.users:users",
+    "disclosures": "connector.cli.disclosures:disclosures",
+    "reports": "connector.cli.reports:reports",
     "vault": "connector.cli.vault:vault",
     "ledger": "connector.cli.ledger:ledger",
     "receipts": "connector.cli.receipts:receipts",

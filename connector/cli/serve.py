@@ -62,7 +62,7 @@ def _checked(session: Session) -> Settings:
     """What would stop a child stops the parent first, with one sentence instead of many."""
     settings = session.settings
     _ = session.vault
-    app.proven_policy(settings)
+    app.sound_policy(settings)
     session.store.dispose()
     if settings.is_development:
         session.out.warn(

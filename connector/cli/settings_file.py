@@ -41,7 +41,7 @@ def _lines(said: Mapping[str, Any], development: Mapping[str, Any]) -> Iterator[
         yield f"# {known.field.description}"
         value = said.get(name, _default(known, development))
         active = name in said
-        yield f"{'' if active else '#'}{key} = {_toml(value)}" if value is not None else f"#{key} ="
+        yield f"# {key} = (nothing)" if value is None else f"{'' if active else '#'}{key} = {_toml(value)}"
 
 
 def _heading(section: str, said: Mapping[str, Any]) -> Iterator[str]:

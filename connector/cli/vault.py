@@ -11,6 +11,8 @@ from connector.cli.session import Session, session_options
 from connector.cli.vault_backup import backup_command, restore_command
 from connector.cli.vault_rotation import job_document, rotate_command
 from connector.cli.vault_verification import verify_command
+from connector.flows.key_epochs import Calendar, Waiting, calendar
+from connector.model.instants import iso
 from vault import harden_process
 from vault.inventory import Inventory, inventory
 from vault.jobs import newest_jobs
@@ -30,16 +32,18 @@ def status(session: Session) -> None:
     opened = app.open_vault(session.settings, session.clock)
     with session.store.read() as tx:
         found, findings, jobs = inventory(tx), opened.check(tx), newest_jobs(tx)
+        dates = calendar(session.settings, tx, app.key_source(session.settings))
     value = {
         "source": session.settings.vault.kek.partition(":")[0],
         "tenant_keys": dict(found.tenant_keys),
         "data_keys": dict(found.data_keys),
         "destroyed": dict(found.destroyed),
         "rotations": [job_document(job) for job in jobs],
+        "epoch": dates.document(),
         "ok": not findings,
         "findings": [{"code": one.code, "sentence": one.sentence} for one in findings],
     }
-    session.out.document(value, lambda: _show(session, found, findings))
+    session.out.document(value, lambda: _show(session, found, findings, dates))
     if findings:
         raise click.exceptions.Exit(1)
 
@@ -50,12 +54,20 @@ vault.add_command(backup_command)
 vault.add_command(restore_command)
 
 
-def _show(session: Session, found: Inventory, findings: list[Finding]) -> None:
+def _show(session: Session, found: Inventory, findings: list[Finding], dates: Calendar) -> None:
     facts: dict[str, Any] = {f"tenant keys under {kek}": many for kek, many in found.tenant_keys.items()}
     facts |= {f"data keys of {kind}": many for kind, many in found.data_keys.items()}
     facts |= {f"destroyed keys of {kind}": many for kind, many in found.destroyed.items()}
+    facts |= {"keys in use since": iso(dates.began_at), "rotation due": iso(dates.due_at)}
+    facts |= {f"{one.kek_id}, retired, to be forgotten from": _from(one) for one in dates.retired}
     session.out.facts({"key source": session.settings.vault.kek, **facts})
+    if dates.overdue:
+        session.out.say("… The keys are to be replaced: connector vault rotate --due, by a timer.")
     for finding in findings:
         session.out.say(f"✗ {finding.sentence}")
     if not findings:
         session.out.say("✓ Every key in use opens.")
+
+
+def _from(one: Waiting) -> str:
+    return iso(one.forget_from) or "a date that vault.backup_retention would give"

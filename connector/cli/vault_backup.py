@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
+from connector import app
 from connector.cli.output import confirmed
 from connector.cli.session import Session, session_options
 from connector.flows.backup import Made, back_up, read_manifest
 from connector.flows.outside import outside_of
 from connector.flows.restore import Settled, have_keys, put_in_place, settle
-from connector.model.errors import BadInput, Misconfigured
+from connector.model.errors import BadInput
 from connector.storage import open_store, upgrade
-from vault import KeySource, KeySourceError, harden_process, open_source
+from vault import KeySource, harden_process
 
 
 @click.command("backup", epilog="Example: connector vault backup /backups/2026-11-22 --check")
@@ -53,7 +54,7 @@ def restore_command(session: Session, *, folder: Path | None, replace: bool, in_
         )
     confirmed("Is every process of the gateway stopped?", yes=yes or session.out.as_json)
     harden_process()
-    source = _source(session)
+    source = app.key_source(session.settings)
     before = _put(session, folder, source, replace=replace, in_place=in_place)
     _upgrade(session)
     settled = settle(session.gateway, outside_of(session.settings))
@@ -76,13 +77,6 @@ def _upgrade(session: Session) -> None:
     store = open_store(session.settings.database.url, session.clock)
     upgrade(store)
     store.dispose()
-
-
-def _source(session: Session) -> KeySource:
-    try:
-        return open_source(session.settings.vault.kek)
-    except KeySourceError as error:
-        raise Misconfigured("key_source", f"{error.what} {error.mend}") from error
 
 
 def _document(made: Made, folder: Path) -> dict[str, Any]:
@@ -121,6 +115,9 @@ def _tell(session: Session, settled: Settled, before: Path | None) -> None:
             "revoked again": settled.revoked,
             "people erased again": settled.erased,
             "keys destroyed again": settled.destroyed,
+            "waiting imports void": settled.imports,
+            "waiting deliveries void": settled.deliveries,
+            "connections without their seal": settled.unreadable,
         }
     )
     session.out.say(

@@ -13,57 +13,72 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connector import app, work
+from connector.cli.key_moving import goal_of, unneeded
 from connector.cli.output import confirmed
 from connector.cli.session import Session, session_options
-from connector.flows.rotate_keys import Outcome, Parts, Tell, rotate
-from connector.model.errors import BadInput, Misconfigured
-from vault import GrowingKeySource, KeySource, KeySourceError, Vault, harden_process, open_source
+from connector.flows.key_epochs import BOTH, due_kinds, forget_due
+from connector.flows.rotate_keys import key_named, rotate
+from connector.flows.rotation_parts import Outcome, Parts, Tell
+from connector.model.errors import BadInput
+from vault import GrowingKeySource, KeySource, KeySourceError, Vault, harden_process
 from vault.jobs import Job, Kind, Phase
 
 SEEN_WITHIN_MS = 60_000
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "kek": ("kek",),
+    "tenant-keys": ("tenant_keys",),
+    "both": BOTH,
+    "indexes": ("indexes",),
+}
+_WHAT: dict[Kind, str] = {"tenant_keys": "the tenants' keys", "indexes": "the index keys"}
 
 
 @click.command(
     "rotate",
     epilog="Examples: connector vault rotate; connector vault rotate --what both; connector vault rotate --forget 1",
 )
-@click.option("--to", metavar="KEK", help="The name of the key that is to wrap; absent: the next number.")
+@click.option("--to", metavar="KEK", help="The key that is to wrap: its name, or a key source; absent: the next.")
 @click.option(
     "--what",
-    type=click.Choice(["kek", "tenant-keys", "both"]),
+    type=click.Choice(["kek", "tenant-keys", "both", "indexes"]),
     default="kek",
     show_default=True,
-    help="The key in the key file, every tenant's own key, or one after the other (what lets old backups expire).",
+    help="The key in the key file, every tenant's own key, one after the other (what lets old backups expire), or the"
+    " keys of the blind indexes by which accounts are found.",
 )
 @click.option("--distributed", is_flag=True, help="Every host has the new key file.")
 @click.option("--forget", metavar="KEK", help="Destroy a retired key for good: backups from its time open never more.")
+@click.option(
+    "--due",
+    is_flag=True,
+    help="For a timer: both, but only when this epoch is over; then forget the keys that no kept backup needs.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before forgetting.")
 @session_options
 def rotate_command(
-    session: Session, *, to: str | None, what: str, distributed: bool, forget: str | None, yes: bool
+    session: Session, *, to: str | None, what: str, distributed: bool, forget: str | None, due: bool, yes: bool
 ) -> None:
     """Bring every key under a newer one. Handouts go on; cut it off at any time, and run it again to go on."""
     harden_process()
-    source = _source(session)
+    source = app.key_source(session.settings)
     vault = app.open_vault(session.settings, session.clock, source)
     if forget is not None:
         _forget(session, source, forget, yes=yes)
         return
-    if to is not None and what == "tenant-keys":
+    if to is not None and what in {"tenant-keys", "indexes"}:
         raise BadInput("to_without_kek", "--to names a key for --what kek or both; tenants' keys have no names.")
-    kinds: dict[str, tuple[Kind, ...]] = {
-        "kek": ("kek",),
-        "tenant-keys": ("tenant_keys",),
-        "both": ("kek", "tenant_keys"),
-    }
     outcomes: list[Outcome] = []
-    for kind in kinds[what]:
-        outcomes.append(_run(session, vault, source, kind, to, distributed=distributed))
+    for kind in due_kinds(session.settings, session.store) if due else _KINDS[what]:
+        goal = goal_of(session, source, to) if kind == "kek" else None
+        outcomes.append(_run(session, vault, source, kind, goal, distributed=distributed))
         if not outcomes[-1].finished:
             break
     session.out.document([_document(one) for one in outcomes], lambda: _show(session, outcomes))
-    if not outcomes[-1].finished:
+    if outcomes and not outcomes[-1].finished:
         raise click.exceptions.Exit(1)
+    if due:
+        for kek_id in forget_due(session.settings, session.store, source):
+            session.out.say(f"✓ {kek_id} is forgotten: no backup that is kept needs it.")
 
 
 def _run(
@@ -75,15 +90,10 @@ def _run(
         return rotate(parts, kind, to=to, other_hosts=others)
 
 
-def _source(session: Session) -> KeySource:
-    try:
-        return open_source(session.settings.vault.kek)
-    except KeySourceError as error:
-        raise Misconfigured("key_source", f"{error.what} {error.mend}") from error
-
-
 def _other_hosts(session: Session) -> frozenset[str]:
-    """Where gateways run that may have a key file of their own."""
+    """Where gateways run that may have a key file of their own; a key service is the same for all."""
+    if not session.settings.vault.kek.startswith("file:"):
+        return frozenset()
     with session.store.read() as tx:
         since = tx.now() - SEEN_WITHIN_MS
         hosts = {process.host for process in work.known(tx) if process.seen_at >= since}
@@ -95,10 +105,10 @@ def _forget(session: Session, source: KeySource, name: str, *, yes: bool) -> Non
         raise BadInput("not_here", "This key source is changed where it is kept; remove the key there.")
     confirmed(f"Destroy the key {name}? Backups from its time can then be opened by nobody.", yes=yes)
     try:
-        source.forget(name)
+        source.forget(key_named(source, name))
     except KeySourceError as error:
         raise BadInput("unknown_key", f"{error.what} {error.mend}") from error
-    session.out.document({"forgotten": name}, lambda: session.out.say(f"✓ The key {name} is gone from the key file."))
+    session.out.document({"forgotten": name}, lambda: session.out.say(f"✓ The key {name} is gone."))
 
 
 @contextmanager
@@ -145,12 +155,17 @@ def job_document(job: Job) -> dict[str, Any]:
 
 
 def _show(session: Session, outcomes: list[Outcome]) -> None:
+    if not outcomes:
+        session.out.say("✓ Nothing is due.")
     for outcome in outcomes:
         job = outcome.job
-        what = f"the KEK, to {job.to_kek}" if job.kind == "kek" else "the tenants' keys"
+        what = f"the KEK, to {job.to_kek}" if job.kind == "kek" else _WHAT[job.kind]
         if outcome.finished:
-            session.out.say(f"✓ Rotated {what}: {job.done} keys rewrapped, each of them tried.")
+            moved = "indexes replaced" if job.kind == "indexes" else "keys rewrapped"
+            session.out.say(f"✓ Rotated {what}: {job.done} {moved}, each of them tried.")
             if job.from_keks:
                 session.out.say(f"  {', '.join(job.from_keks)}: retired, kept for backups made before.")
         else:
             session.out.say(f"… Rotating {what} stands at “{job.phase}”. {outcome.to_do}")
+    for spec in unneeded(session.settings, session.store):
+        session.out.say(f"  Nothing needs {spec} any more: take it out of vault.also_opens, keep it for old backups.")

@@ -10,6 +10,7 @@ signing keys are sealed by the vault.
 from connector.clients.access_tokens import (
     Caller,
     access_token_of,
+    access_tokens_of_user,
     caller_of,
     issue_access_token,
     revoke_access_token,
@@ -26,7 +27,14 @@ from connector.clients.clients import (
     find_client,
     remove_client,
 )
-from connector.clients.idempotency import Kept, begin_request, forget_answers, forget_request, keep_answer
+from connector.clients.idempotency import (
+    Kept,
+    answers_about,
+    begin_request,
+    forget_answers,
+    forget_request,
+    keep_answer,
+)
 from connector.clients.integration_rules import NewIntegration
 from connector.clients.integrations import (
     Integration,
@@ -72,9 +80,11 @@ __all__ = [
     "SigningKeys",
     "Tenant",
     "access_token_of",
+    "access_tokens_of_user",
     "add_client",
     "add_integration",
     "add_tenant",
+    "answers_about",
     "authenticate",
     "begin_request",
     "caller_of",

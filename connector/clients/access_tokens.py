@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Literal
 
 from connector.clients.clients import COLUMNS, Client, client_from, sealed_fields
@@ -16,7 +15,7 @@ from connector.clients.tenant_key import intact, owner_of, tenant_key
 from connector.clients.words import from_text, to_text
 from connector.model.errors import Unauthenticated
 from connector.model.ids import new_secret
-from connector.storage import Row, Transaction
+from connector.storage import Read, Row, Transaction, Verified, read_of
 from providers.secret import Secret
 from vault import Field, Vault
 
@@ -120,7 +119,7 @@ def access_token_of(tx: Transaction, vault: Vault, token: str) -> Caller | None:
     row = tx.one(_CALLER, hash=_hash(token))
     if row is None or row["expires_at"] <= tx.now():
         return None
-    read = tuple(row.values()) if isinstance(row, dict) else tuple(row)
+    read = read_of(row)
     return _verified.get(read) or _verify(tx, vault, row, read)
 
 
@@ -140,12 +139,23 @@ def revoke_access_tokens_from(tx: Transaction, authorization_id: str) -> int:
     return tx.run("DELETE FROM access_tokens WHERE authorization_id = :id", id=authorization_id)
 
 
+def access_tokens_of_user(tx: Transaction, tenant_id: str, sub: str) -> list[dict[str, Any]]:
+    """Which apps hold tokens of ours that speak for a person, for what and until when (ms); never the tokens."""
+    rows = tx.all(
+        """SELECT client_id, kind, scopes, created_at, expires_at, revoked_at FROM access_tokens
+           WHERE tenant_id = :tenant AND sub = :sub ORDER BY created_at""",
+        tenant=tenant_id,
+        sub=sub,
+    )
+    return [dict(row) for row in rows]
+
+
 def revoke_access_tokens_of_user(tx: Transaction, tenant_id: str, sub: str) -> int:
     """End every token that speaks for a person; how many there were."""
     return tx.run("DELETE FROM access_tokens WHERE tenant_id = :tenant AND sub = :sub", tenant=tenant_id, sub=sub)
 
 
-def _verify(tx: Transaction, vault: Vault, row: Row, read: tuple[Any, ...]) -> Caller | None:
+def _verify(tx: Transaction, vault: Vault, row: Row, read: Read) -> Caller | None:
     if not _is_intact(tx, vault, row):
         return None
     client = client_from(row, "c_")
@@ -153,8 +163,7 @@ def _verify(tx: Transaction, vault: Vault, row: Row, read: tuple[Any, ...]) -> C
     caller = Caller(
         client, row["kind"], row["sub"], scopes, row["authorization_id"], row["created_at"], row["expires_at"]
     )
-    _verified.put(read, caller)
-    return caller
+    return _verified.put(read, caller)
 
 
 def _is_intact(tx: Transaction, vault: Vault, row: Row) -> bool:
@@ -165,29 +174,7 @@ def _is_intact(tx: Transaction, vault: Vault, row: Row) -> bool:
     )
 
 
-class _Verified:
-    """Rows whose seals held, by every byte that was read: the same bytes under the same wrapped key hold again.
-
-    The rows themselves are read with every request; one that was changed in any place is another entry, and one that is
-    gone is not looked up. So nothing here outlives a revocation, and only the hashing of the same bytes is spared.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._callers: dict[tuple[Any, ...], Caller] = {}
-        self._lock = Lock()
-
-    def get(self, read: tuple[Any, ...]) -> Caller | None:
-        return self._callers.get(read)
-
-    def put(self, read: tuple[Any, ...], caller: Caller) -> None:
-        with self._lock:
-            while len(self._callers) >= self._most:
-                del self._callers[next(iter(self._callers))]
-            self._callers[read] = caller
-
-
-_verified = _Verified(4_096)
+_verified: Verified[Caller] = Verified(4_096)
 
 
 def _fields(row: Row) -> list[Field]:

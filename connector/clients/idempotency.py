@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from connector.clients.clients import Client
 from connector.clients.tenant_key import owner_of, tenant_key
@@ -78,7 +80,7 @@ def keep_answer(tx: Transaction, vault: Vault, client: Client, key: str, kept: K
         client=client.id,
         key=key,
         status=kept.status,
-        answer=sealing.seal(_address(client, key), kept.answer, generation=kept.status),
+        answer=sealing.seal(_address(client.tenant_id, client.id, key), kept.answer, generation=kept.status),
         epoch=sealing.epoch,
     )
 
@@ -86,6 +88,18 @@ def keep_answer(tx: Transaction, vault: Vault, client: Client, key: str, kept: K
 def forget_request(tx: Transaction, client: Client, key: str) -> None:
     """Free the key of a request that failed, so that it may be sent again."""
     tx.run("DELETE FROM idempotency_keys WHERE client_id = :client AND key = :key", client=client.id, key=key)
+
+
+def answers_about(tx: Transaction, about: Sequence[str]) -> list[dict[str, Any]]:
+    """Which answers about a user or a connection are kept for an app's repeated request, and until when (ms)."""
+    found: list[dict[str, Any]] = []
+    for one in about:
+        rows = tx.all(
+            "SELECT client_id, about, status, created_at, expires_at FROM idempotency_keys WHERE about = :about",
+            about=one,
+        )
+        found += [dict(row) for row in rows]
+    return found
 
 
 def forget_answers(tx: Transaction, about: str) -> int:
@@ -113,9 +127,10 @@ def _answered(tx: Transaction, vault: Vault, client: Client, key: str, digest: b
 
 def _opened(tx: Transaction, vault: Vault, client: Client, key: str, row: Row) -> Kept:
     sealing = vault.key(tx, owner_of(client.tenant_id), row["key_epoch"])
-    return Kept(row["status"], sealing.open(_address(client, key), bytes(row["answer"]), generation=row["status"]))
+    address = _address(client.tenant_id, client.id, key)
+    return Kept(row["status"], sealing.open(address, bytes(row["answer"]), generation=row["status"]))
 
 
-def _address(client: Client, key: str) -> Address:
+def _address(tenant_id: str, client_id: str, key: str) -> Address:
     named = hashlib.sha256(key.encode()).hexdigest()
-    return Address(client.tenant_id, "tenant", client.tenant_id, "", f"idempotency_keys.answer/{client.id}/{named}")
+    return Address(tenant_id, "tenant", tenant_id, "", f"idempotency_keys.answer/{client_id}/{named}")

@@ -12,6 +12,7 @@ PERSON_SCOPES = ("openid", "profile", "email", "contacts")
 API_SCOPES = (
     "connections:read",
     "connections:revoke",
+    "connections:adopt",
     "tokens:exchange",
     "imports:run",
     "records:read",
@@ -24,8 +25,9 @@ API_SCOPES = (
     "events:read",
 )
 SCOPES = PERSON_SCOPES + API_SCOPES
-# What a client gets that asks for nothing by name. Handing out provider tokens is a worker's job, and a worker's alone.
-WEB_SCOPES = tuple(scope for scope in SCOPES if scope not in {"tokens:exchange", "events:read"})
+# What a client gets that asks for nothing by name. Handing out provider tokens is a worker's job, and a worker's alone;
+# moving connections in is done once, by whoever was given that by name.
+WEB_SCOPES = tuple(scope for scope in SCOPES if scope not in {"tokens:exchange", "connections:adopt", "events:read"})
 WORKER_SCOPES = ("tokens:exchange",)
 
 CLIENT_TYPES = ("web", "worker")

@@ -5,6 +5,14 @@ change of state goes through `move`, which asks the table of legal moves, the fe
 themselves belong to the room `tokens`; nobody else writes these rows.
 """
 
+from connector.connections.adoptions import (
+    Adoption,
+    adoption_of,
+    confirm_adoption,
+    forget_adoption,
+    is_unconfirmed,
+    note_adoption,
+)
 from connector.connections.ambiguity import after_ambiguous, backoff_ms
 from connector.connections.brake import braked, forget_outcomes, note_outcome
 from connector.connections.claims import (
@@ -13,12 +21,14 @@ from connector.connections.claims import (
     claim_refresh,
     due_refreshes,
     postpone,
+    want_refresh,
+    wanted_refreshes,
 )
 from connector.connections.connection import Connection, NewConnection, SealBroken
 from connector.connections.handing_out import still_handing_out
 from connector.connections.imports_due import due_imports, schedule_import
-from connector.connections.landing import Landed, keep_refresh, keep_what_is_wider, landed_from
-from connector.connections.moves import LostClaim, establish, move, reland
+from connector.connections.landing import Landed, keep_refresh, keep_what_is_wider, landed_from, tell_odd_lifetime
+from connector.connections.moves import IllegalMove, LostClaim, establish, move, reland
 from connector.connections.revocations import (
     Outcome,
     Revocation,
@@ -48,10 +58,13 @@ from connector.connections.rows import (
     run_out,
     sharing_grant,
 )
+from connector.connections.spreading import failed_lately, spread_ms
 
 __all__ = [
+    "Adoption",
     "Claim",
     "Connection",
+    "IllegalMove",
     "Landed",
     "LostClaim",
     "NewConnection",
@@ -60,6 +73,7 @@ __all__ = [
     "RevocationReason",
     "SealBroken",
     "abandoned_claims",
+    "adoption_of",
     "after_ambiguous",
     "ask_revocation",
     "backoff_ms",
@@ -67,16 +81,20 @@ __all__ = [
     "bring_forward",
     "checked",
     "claim_refresh",
+    "confirm_adoption",
     "due_for_erasure",
     "due_imports",
     "due_refreshes",
     "establish",
+    "failed_lately",
     "find",
     "find_for_update",
     "forget",
+    "forget_adoption",
     "forget_outcomes",
     "forget_person",
     "in_tenant",
+    "is_unconfirmed",
     "keep_refresh",
     "keep_what_is_wider",
     "landed_from",
@@ -85,6 +103,7 @@ __all__ = [
     "mark_token_key_destroyed",
     "move",
     "newest_of_identity",
+    "note_adoption",
     "note_outcome",
     "of_identity",
     "of_user",
@@ -98,5 +117,9 @@ __all__ = [
     "run_out",
     "schedule_import",
     "sharing_grant",
+    "spread_ms",
     "still_handing_out",
+    "tell_odd_lifetime",
+    "want_refresh",
+    "wanted_refreshes",
 ]

@@ -13,7 +13,7 @@ SOON_MS = 500
 
 
 def after_ambiguous(
-    model: str, *, grace_s: int, intent_at: int, now: int, expires_at: int | None
+    model: str, *, grace_s: float, intent_at: int, now: int, expires_at: int | None
 ) -> tuple[Literal["retry", "probe_last"], int]:
     """What to do after a refresh whose outcome is unknown, and the earliest ms at which to do it.
 
@@ -25,8 +25,9 @@ def after_ambiguous(
     """
     if model != "rotating":
         return "retry", now + SOON_MS
-    if grace_s > 0 and now + SOON_MS <= intent_at + int(GRACE_SHARE * grace_s * 1000):
-        return "retry", now + SOON_MS
+    latest = intent_at + int(GRACE_SHARE * grace_s * 1000)
+    if grace_s > 0 and now <= latest:
+        return "retry", min(now + SOON_MS, latest)
     if expires_at is not None and expires_at > now:
         return "probe_last", expires_at
     return "retry", now

@@ -12,7 +12,8 @@ from connector.connections.connection import Connection
 from connector.connections.moves import move
 from connector.connections.rows import find_for_update
 from connector.model.states import ConnectionState
-from connector.storage import Transaction
+from connector.storage import Row, Transaction
+from connector.storage.guards import DUE_AT, DUE_WHERE, WANTED_WHERE
 from vault import Vault
 
 _CLAIMABLE = (ConnectionState.EXPIRED, ConnectionState.ACTIVE)
@@ -37,6 +38,7 @@ def claim_refresh(
     lease_ms: int,
     dead_owners: frozenset[str] = frozenset(),
     seen_generation: int | None = None,
+    leases_count: bool = True,
 ) -> Claim | None:
     """Claim the refresh of a connection, or None where it cannot be claimed now.
 
@@ -44,13 +46,14 @@ def claim_refresh(
         dead_owners: workers known to be dead; their leases are over at once.
         seen_generation: the tokens that the caller found too old; None for who comes because the refresh is due. Where
             somebody refreshed since, there is nothing to claim.
+        leases_count: whether a lease that is over may be taken over; not right after a clock was set.
     """
     connection = find_for_update(tx, vault, connection_id)
     now = tx.now()
     if connection is None or not connection.can_refresh or connection.next_attempt_at > now:
         return None
     taken_over = connection.state is ConnectionState.REFRESHING
-    if taken_over and not _abandoned(connection, now, dead_owners):
+    if taken_over and not _abandoned(connection, now if leases_count else 0, dead_owners):
         return None
     if not taken_over and not _wanted(connection, now, seen_generation):
         return None
@@ -73,38 +76,75 @@ def claim_refresh(
 
 
 def due_refreshes(tx: Transaction, *, limit: int) -> list[str]:
-    """Ids of connections whose background refresh is due, most urgent first: an index scan for each state."""
-    found: list[str] = []
-    for state in _CLAIMABLE:
-        rows = tx.all(
-            """SELECT id FROM connections WHERE state = :state AND refresh_at <= :now AND next_attempt_at <= :now
-               ORDER BY refresh_at LIMIT :limit""",
-            state=state.value,
+    """Ids of connections whose background refresh is due, longest overdue first: one range of one index."""
+    return _ids(
+        tx.all(
+            f"""SELECT id FROM connections {_by(tx, "ix_connections_due")} WHERE {DUE_WHERE} AND {DUE_AT} <= :now
+                ORDER BY {DUE_AT} LIMIT :limit""",
             now=tx.now(),
-            limit=limit - len(found),
+            limit=limit,
         )
-        found += [row["id"] for row in rows]
-    return found
+    )
 
 
-def abandoned_claims(tx: Transaction, *, dead_owners: frozenset[str], limit: int) -> list[str]:
-    """Ids of connections whose refresh was claimed by somebody who died or overran the lease."""
+def want_refresh(tx: Transaction, connection: Connection) -> bool:
+    """Put a connection at the head of what is due, because somebody waits for these tokens to be replaced.
+
+    False where nobody has to: the tokens are others by now, or its refresh is under way. No seal is asked: asking too
+    early is all that this can do.
+    """
+    return bool(
+        tx.run(
+            """UPDATE connections SET refresh_at = 0 WHERE id = :id AND generation = :generation
+               AND state IN ('active', 'expired') AND can_refresh = 1""",
+            id=connection.id,
+            generation=connection.generation,
+        )
+    )
+
+
+def wanted_refreshes(tx: Transaction, *, limit: int) -> list[str]:
+    """Ids of connections that somebody waits for and that may be asked now, longest waiting first."""
+    return _ids(
+        tx.all(
+            f"""SELECT id FROM connections {_by(tx, "ix_connections_wanted")} WHERE {WANTED_WHERE}
+                AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT :limit""",
+            now=tx.now(),
+            limit=limit,
+        )
+    )
+
+
+def abandoned_claims(
+    tx: Transaction, *, dead_owners: frozenset[str], limit: int, leases_count: bool = True
+) -> list[str]:
+    """Ids of connections whose refresh was claimed by somebody who died or, where leases count, overran the lease."""
     dead = {f"d{number}": owner for number, owner in enumerate(sorted(dead_owners))}
     died = f"OR lease_owner IN ({', '.join(':' + name for name in dead)})" if dead else ""
     rows = tx.all(
         f"""SELECT id FROM connections WHERE state = 'refreshing' AND next_attempt_at <= :now
-              AND (lease_until < :now OR lease_until IS NULL {died})
+              AND (lease_until < :over OR lease_until IS NULL {died})
             ORDER BY intent_at LIMIT :limit""",
         now=tx.now(),
+        over=tx.now() if leases_count else 0,
         limit=limit,
         **dead,
     )
-    return [row["id"] for row in rows]
+    return _ids(rows)
 
 
 def postpone(tx: Transaction, connection_id: str, until: int) -> None:
     """Leave a connection alone until then (ms), whatever is wrong with it. Widens nothing, so no seal is asked."""
     tx.run("UPDATE connections SET next_attempt_at = :until WHERE id = :id", until=until, id=connection_id)
+
+
+def _by(tx: Transaction, index: str) -> str:
+    """SQLite keeps no figures about its tables unless told to, and guesses another index."""
+    return f"INDEXED BY {index}" if tx.dialect == "sqlite" else ""
+
+
+def _ids(rows: list[Row]) -> list[str]:
+    return [row["id"] for row in rows]
 
 
 def _abandoned(connection: Connection, now: int, dead_owners: frozenset[str]) -> bool:

@@ -20,6 +20,24 @@ from connector.storage import Transaction
 from vault import Owner, Vault
 
 _COLUMNS = tuple(Connection.__dataclass_fields__)  # the row and the value have the same names
+# What no move changes is not written: an index over it is left alone, and a name that was forgotten stays forgotten.
+_FIXED = frozenset(NewConnection.__dataclass_fields__) | {"created_at"}
+# What the seal vouches for and moves may change: written with every seal, so that the two never part.
+_SEALED = frozenset(
+    {
+        "state",
+        "granted_scopes",
+        "generation",
+        "token_epoch",
+        "data_epoch",
+        "expires_at",
+        "lifetime_s",
+        "can_refresh",
+        "reauth_by",
+        "authorized_at",
+        "revoked_at",
+    }
+)
 _NO_LEASE = {"lease_owner": None, "lease_until": None, "intent_at": None}
 
 
@@ -34,10 +52,30 @@ class LostClaim(Conflict):
         )
 
 
-def establish(tx: Transaction, vault: Vault, new: NewConnection, landed: Landed, *, now: int) -> Connection:
+class IllegalMove(Conflict):
+    """The table of moves does not lead there from where the connection is; nothing was changed."""
+
+    def __init__(self, connection: Connection, state: ConnectionState) -> None:
+        super().__init__(
+            "illegal_move",
+            "The connection is not in a state that allows this; look at it again.",
+            detail=f"{connection.id}: {connection.state} to {state}",
+        )
+
+
+def establish(
+    tx: Transaction,
+    vault: Vault,
+    new: NewConnection,
+    landed: Landed,
+    *,
+    now: int,
+    authorized_at: int | None = None,
+) -> Connection:
     """A connection that was not there: both keys made, the row inserted and sealed, active, generation 1.
 
-    The caller stores the tokens in the same transaction (`tokens.store`).
+    The caller stores the tokens in the same transaction (`tokens.store`). `authorized_at` (ms): when the person granted
+    it, where that was before now; signals of the provider that are newer act on it.
     """
     token_key = vault.create_key(tx, Owner(new.tenant_id, "connection_tokens", new.id))
     data_key = vault.create_key(tx, Owner(new.tenant_id, "connection_data", new.id))
@@ -55,7 +93,7 @@ def establish(tx: Transaction, vault: Vault, new: NewConnection, landed: Landed,
         "next_attempt_at": 0,
         "attempts": 0,
         "created_at": now,
-        "authorized_at": now,
+        "authorized_at": now if authorized_at is None else authorized_at,
         "refreshed_at": None,
         "revoked_at": None,
         "ended_by": None,
@@ -130,23 +168,25 @@ def move(
 
     Raises:
         LostClaim: state, generation or fence moved on.
-        ValueError: the move is not in the table of moves, or a column is unknown.
+        IllegalMove: the move is not in the table of moves. The database holds the same table and would refuse as well.
+        ValueError: a column is unknown, or one that no move changes.
     """
     if not may_move(connection.state, state):
-        raise ValueError(f"a connection does not go from {connection.state} to {state}")
+        raise IllegalMove(connection, state)
     changes = columns or {}
-    if unknown := set(changes) - set(_COLUMNS):
-        raise ValueError(f"unknown columns: {sorted(unknown)}")
+    if unknown := set(changes) - set(_COLUMNS) | set(changes) & _FIXED:
+        raise ValueError(f"no columns that a move writes: {sorted(unknown)}")
     if state not in HANDING_OUT:
         end_handouts(tx, connection.id)
     held = connection.fence if fence is None else fence
-    row = {**_as_row(connection), **({} if keep_lease else _NO_LEASE), **changes, "state": state.value}
+    before = _as_row(connection)
+    row = {**before, **({} if keep_lease else _NO_LEASE), **changes, "state": state.value}
     row["fence"] = held + 1 if take_over else held
     if state is not connection.state:
         row["state_since"] = tx.now()
-    # When the next import is due is said beside the moves; a move that does not speak of it leaves it alone.
-    kept = {"id"} if "import_at" in changes else {"id", "import_at"}
-    assignments = ", ".join(f"{column} = :{column}" for column in _COLUMNS if column not in kept)
+    # What is said beside the moves (when the next import is due) is left alone by a move that does not speak of it.
+    written = [name for name in _COLUMNS if name in _SEALED or (name not in _FIXED and row[name] != before[name])]
+    assignments = ", ".join(f"{name} = :{name}" for name in written)
     changed = tx.run(
         f"""UPDATE connections SET {assignments}, seal = :seal
             WHERE id = :id AND state = :was_state AND generation = :was_generation AND fence = :was_fence""",

@@ -80,7 +80,8 @@ def sharing_grant(tx: Transaction, vault: Vault, connection: Connection) -> list
             JOIN identities i ON i.id = c.identity_id
             JOIN identities mine ON mine.id = :identity
             WHERE c.integration_id = :integration AND c.id <> :id AND c.state IN ({_LIVE})
-              AND i.subject_index = mine.subject_index AND i.integration_id = mine.integration_id""",
+              AND (i.subject_index = mine.subject_index OR i.subject_index_next = mine.subject_index_next)
+              AND i.integration_id = mine.integration_id""",
         identity=connection.identity_id,
         integration=connection.integration_id,
         id=connection.id,
@@ -164,6 +165,12 @@ def forget_person(tx: Transaction, tenant_id: str, sub: str) -> None:
         "UPDATE connections SET pseudonym = NULL WHERE tenant_id = :tenant AND sub = :sub", tenant=tenant_id, sub=sub
     )
     tx.run("UPDATE revocations SET sub = '' WHERE tenant_id = :tenant AND sub = :sub", tenant=tenant_id, sub=sub)
+    tx.run(
+        """DELETE FROM adoptions WHERE connection_id IN
+             (SELECT id FROM connections WHERE tenant_id = :tenant AND sub = :sub)""",
+        tenant=tenant_id,
+        sub=sub,
+    )
     tx.run(
         "DELETE FROM connections WHERE tenant_id = :tenant AND sub = :sub AND state = 'shredded'",
         tenant=tenant_id,

@@ -5,8 +5,19 @@ events are appended, never edited; the choice that decisions read is under a row
 choice. Nobody else writes these rows.
 """
 
-from connector.consent.choices import Consent, Direction, Given, forget_person, give, new_consent_id, refuse, withdraw
-from connector.consent.reading import find, of_connection, of_user, record_of, standing
+from connector.consent.choices import (
+    Consent,
+    Direction,
+    Given,
+    forget_person,
+    give,
+    invalidate,
+    new_consent_id,
+    refuse,
+    withdraw,
+)
+from connector.consent.jsonld import as_jsonld
+from connector.consent.reading import find, given_before, of_connection, of_user, record_of, standing
 from connector.consent.record import Notice, Party, Process, fingerprint, new_record
 
 __all__ = [
@@ -16,10 +27,13 @@ __all__ = [
     "Notice",
     "Party",
     "Process",
+    "as_jsonld",
     "find",
     "fingerprint",
     "forget_person",
     "give",
+    "given_before",
+    "invalidate",
     "new_consent_id",
     "new_record",
     "of_connection",

@@ -9,6 +9,7 @@ from typing import Any
 
 import rfc8785
 
+from connector.consent.events import append_event
 from connector.model.ids import new_id
 from connector.model.tags import Choice
 from connector.storage import Transaction
@@ -76,18 +77,36 @@ def refuse(tx: Transaction, vault: Vault, given: Given) -> Consent:
 def withdraw(tx: Transaction, vault: Vault, consent: Consent, *, by: str, method: str) -> Consent:
     """From now on it permits nothing. Withdrawing twice changes nothing."""
     row = tx.one("SELECT * FROM consents WHERE id = :id", id=consent.id)
+    if row is None or row["choice"] not in {Choice.GIVEN.value, Choice.STALE.value}:
+        return consent
+    changed = _turn(tx, vault, row, Choice.WITHDRAWN)
+    append_event(
+        tx,
+        tenant_key(tx, vault, consent.tenant_id),
+        consent.id,
+        "withdrawn",
+        by=by,
+        method=method,
+        policy_version=consent.policy_version,
+    )
+    return from_row(changed)
+
+
+def invalidate(tx: Transaction, vault: Vault, consent: Consent, *, policy_version: str) -> Consent:
+    """A newer policy would open more by it than was agreed to: it is stale, and asked again. Twice changes nothing."""
+    row = tx.one("SELECT * FROM consents WHERE id = :id", id=consent.id)
     if row is None or row["choice"] != Choice.GIVEN.value:
         return consent
-    now = tx.now()
-    changed: dict[str, Any] = {**row, "choice": Choice.WITHDRAWN.value, "updated_at": now}
-    tx.run(
-        "UPDATE consents SET choice = :choice, updated_at = :now, seal = :seal WHERE id = :id",
-        choice=changed["choice"],
-        now=now,
-        seal=tenant_key(tx, vault, consent.tenant_id).seal_row(TABLE, sealed_fields(changed)),
-        id=consent.id,
+    changed = _turn(tx, vault, row, Choice.STALE)
+    append_event(
+        tx,
+        tenant_key(tx, vault, consent.tenant_id),
+        consent.id,
+        "invalidated",
+        by="system",
+        method="policy",
+        policy_version=policy_version,
     )
-    append_event(tx, consent.id, "withdrawn", by=by, method=method, policy_version=consent.policy_version)
     return from_row(changed)
 
 
@@ -100,20 +119,6 @@ def forget_person(tx: Transaction, tenant_id: str, sub: str) -> int:
         **whose,
     )
     return tx.run("DELETE FROM consents WHERE tenant_id = :tenant AND sub = :sub", **whose)
-
-
-def append_event(tx: Transaction, consent_id: str, event: str, *, by: str, method: str, policy_version: str) -> None:
-    """Write what happened. Events are never changed afterwards."""
-    tx.run(
-        """INSERT INTO consent_events (consent_id, event, by, method, policy_version, at)
-           VALUES (:consent, :event, :by, :method, :version, :now)""",
-        consent=consent_id,
-        event=event,
-        by=by,
-        method=method,
-        version=policy_version,
-        now=tx.now(),
-    )
 
 
 def new_consent_id(
@@ -174,6 +179,18 @@ def from_row(row: Mapping[str, Any]) -> Consent:
     )
 
 
+def _turn(tx: Transaction, vault: Vault, row: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
+    changed: dict[str, Any] = {**row, "choice": choice.value, "updated_at": tx.now()}
+    tx.run(
+        "UPDATE consents SET choice = :choice, updated_at = :now, seal = :seal WHERE id = :id",
+        choice=changed["choice"],
+        now=changed["updated_at"],
+        seal=tenant_key(tx, vault, row["tenant_id"]).seal_row(TABLE, sealed_fields(changed)),
+        id=row["id"],
+    )
+    return changed
+
+
 def _decide(tx: Transaction, vault: Vault, given: Given, choice: Choice) -> Consent:
     existing = _existing(tx, given.connection_id, given.direction.value, given.field_group)
     user_key = vault.key(tx, Owner(given.tenant_id, "user", given.sub))
@@ -198,7 +215,15 @@ def _decide(tx: Transaction, vault: Vault, given: Given, choice: Choice) -> Cons
     seal = tenant_key(tx, vault, given.tenant_id).seal_row(TABLE, sealed_fields(row))
     _write(tx, {**row, "record": sealed, "seal": seal})
     event = ("given" if existing is None else "renewed") if choice is Choice.GIVEN else "refused"
-    append_event(tx, row["id"], event, by=given.by, method=given.method, policy_version=given.policy_version)
+    append_event(
+        tx,
+        tenant_key(tx, vault, given.tenant_id),
+        row["id"],
+        event,
+        by=given.by,
+        method=given.method,
+        policy_version=given.policy_version,
+    )
     return from_row(row)
 
 

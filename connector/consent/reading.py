@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from connector.consent.choices import TABLE, Consent, Direction, address, from_row, sealed_fields, tenant_key
+from connector.consent.events import events_of
 from connector.consent.record import event_entry
 from connector.model.tags import Choice
 from connector.storage import Row, Transaction
@@ -46,6 +47,18 @@ def of_user(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> list[Con
     return [from_row(row) for row in rows if _intact(tx, vault, row)]
 
 
+def given_before(tx: Transaction, vault: Vault, policy_version: str, after: str, limit: int) -> list[Consent]:
+    """Choices given under another version than this, by id, after an id: for marking those that it made stale."""
+    rows = tx.all(
+        """SELECT * FROM consents WHERE choice = 'given' AND policy_version <> :version AND id > :after
+           ORDER BY id LIMIT :limit""",
+        version=policy_version,
+        after=after,
+        limit=limit,
+    )
+    return [from_row(row) for row in rows if _intact(tx, vault, row)]
+
+
 def of_connection(tx: Transaction, vault: Vault, connection_id: str) -> list[Consent]:
     """Every choice about one connection, by direction and field group."""
     rows = tx.all(
@@ -60,15 +73,18 @@ def record_of(tx: Transaction, vault: Vault, consent: Consent) -> dict[str, Any]
 
     Raises:
         KeyDestroyed: the person was erased.
+        RowSealBroken: somebody edited the events.
     """
     row = tx.one("SELECT * FROM consents WHERE id = :id", id=consent.id)
     if row is None:
         return {}
     key = vault.key(tx, Owner(consent.tenant_id, "user", consent.sub), row["key_epoch"])
     record: dict[str, Any] = json.loads(key.open(address(row), bytes(row["record"]), generation=row["generation"]))
-    events = tx.all("SELECT * FROM consent_events WHERE consent_id = :id ORDER BY id", id=consent.id)
+    events = events_of(tx, tenant_key(tx, vault, consent.tenant_id), consent.id, Choice(row["choice"]))
     record["events"] = [
-        event_entry(each["event"], each["by"], each["method"], each["policy_version"], each["at"]) for each in events
+        event_entry(each.event, each.by, each.method, each.policy_version, each.at)
+        | ({} if each.sealed else {"sealed": False})
+        for each in events
     ]
     return record
 

@@ -7,5 +7,6 @@ connections, people or tokens.
 
 from connector.egress.client import Egress, Observer
 from connector.egress.rules import Rules
+from connector.egress.skew import WORTH_TELLING_S, note_skew, skew_s
 
-__all__ = ["Egress", "Observer", "Rules"]
+__all__ = ["WORTH_TELLING_S", "Egress", "Observer", "Rules", "note_skew", "skew_s"]

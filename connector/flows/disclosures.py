@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector import ledger
+from connector import inbox, ledger
 from connector.clients import clients_of
 from connector.flows.gateway import Gateway
+from connector.flows.outside_requests import title_of
 from connector.ledger import Recorded
 from connector.model.errors import NotFound
 from connector.model.tags import Account
 from connector.people import find_user
+from connector.storage import Transaction
 
 PAGE = 200
 _READ_AT_ONCE = 500
@@ -27,6 +29,10 @@ _RECIPIENTS: Mapping[str, str] = {
     "us": "the app",
     "owner": "the person",
     "provider": "the provider",
+    "authority": "an authority",
+    "acquirer": "whoever takes the business over",
+    "agent": "an agent of ours",
+    "affiliate": "an affiliate of ours",
 }
 
 
@@ -44,6 +50,7 @@ class Disclosure:
     count: int | None
     connection: str | None
     outcome: str | None
+    release: str | None = None
 
 
 def disclosures_of(
@@ -60,9 +67,12 @@ def disclosures_of(
         if user is None or user.account is not Account.OPEN or user.pseudonym is None:
             raise NotFound("user", code="unknown_user")
         names = {client.id: client.name for client in clients_of(tx, gateway.vault, tenant_id)}
+        names |= _outsiders(gateway, tx, tenant_id, sub)
+        hidden = inbox.hidden_of(tx, tenant_id, sub)
         while len(found) < limit:
             entries = ledger.show(tx, user.pseudonym, _READ_AT_ONCE, before, tenant_id=tenant_id)
-            found += [_disclosure(entry, names) for entry in entries if _is_disclosure(entry)]
+            told = [entry for entry in entries if entry.facts.get("release") not in hidden]
+            found += [_disclosure(entry, names) for entry in told if _is_disclosure(entry)]
             if len(entries) < _READ_AT_ONCE:
                 break
             before = entries[-1].id
@@ -70,14 +80,24 @@ def disclosures_of(
 
 
 def _is_disclosure(entry: Recorded) -> bool:
-    """Whether somebody got something. What a person looks at on their own pages is given to nobody."""
-    return entry.kind in _WHAT and not (entry.kind == "release" and entry.facts.get("recipient") == "owner")
+    """Whether somebody got something. What a person looks at, or is written to about, is given to nobody else."""
+    if entry.kind == "release" and entry.facts.get("recipient") == "owner":
+        return False
+    letter = entry.kind == "release" and entry.facts.get("purpose") == "contact" and entry.facts.get("client") is None
+    return entry.kind in _WHAT and not (letter and entry.facts.get("recipient") == "us")
+
+
+def _outsiders(gateway: Gateway, tx: Transaction, tenant_id: str, sub: str) -> dict[str, str]:
+    """The names of those outside who got something, by release."""
+    found = inbox.releases_of(tx, gateway.vault, tenant_id, sub)
+    return {one.id: title_of(gateway, one.recipient, one.name) for one in found}
 
 
 def _disclosure(entry: Recorded, names: Mapping[str, str]) -> Disclosure:
     facts: Mapping[str, Any] = entry.facts
     client = facts.get("client")
     recipient = names.get(client, "an app that is gone") if client else _recipient(entry)
+    recipient = names.get(facts.get("release") or "", recipient)
     return Disclosure(
         entry=entry.id,
         at=entry.at,
@@ -89,6 +109,7 @@ def _disclosure(entry: Recorded, names: Mapping[str, str]) -> Disclosure:
         count=facts.get("count"),
         connection=facts.get("connection"),
         outcome=facts.get("outcome"),
+        release=facts.get("release"),
     )
 
 

@@ -40,14 +40,21 @@ class Edited:
 
 
 def edit_profile(gateway: Gateway, client: Client, sub: str, patch: Mapping[str, Any]) -> Edited:
-    """Merge a patch (RFC 7396) into what the person typed in.
+    """Merge a patch (RFC 7396) into what the person typed in, as they did it in an app. Raises as `edit_for`."""
+    return edit_for(gateway, client.tenant_id, sub, patch, client_id=client.id)
+
+
+def edit_for(
+    gateway: Gateway, tenant_id: str, sub: str, patch: Mapping[str, Any], *, client_id: str | None = None
+) -> Edited:
+    """The same, through whichever door. `client_id`: the app's.
 
     Raises:
         NotFound: no such user. BadInput: something in the patch is not what its place takes; nothing was changed.
         RefusedByPolicy: as the clause says.
     """
     with gateway.store.transaction() as tx:
-        ground = ground_of(gateway, tx, client.tenant_id, sub)
+        ground = ground_of(gateway, tx, tenant_id, sub)
         user = ground.user
         edit = records.edit_given(
             tx,
@@ -60,9 +67,9 @@ def edit_profile(gateway: Gateway, client: Client, sub: str, patch: Mapping[str,
         )
         if not edit.pointers:
             return Edited(edit, ())
-        _note(tx, ground, client, edit)
+        _note(tx, ground, client_id, edit)
         deliveries = tuple(
-            records.queue_delivery(tx, client.tenant_id, sub, connection.id, group, pointers)
+            records.queue_delivery(tx, tenant_id, sub, connection.id, group, pointers)
             for group, pointers in by_group(edit.pointers).items()
             for connection in ground.pushed_to(group)
         )
@@ -127,15 +134,16 @@ def _kept_until(gateway: Gateway, ground: Ground, tags: Tags) -> int | None:
 
 
 def _retention_ms(gateway: Gateway, tags: Tags) -> int:
-    kept = getattr(gateway.settings.policy.retention, tags.category.value)
-    return int(kept.total_seconds() * 1000)
+    kept = gateway.settings.policy.retention
+    longest = getattr(kept, tags.category.value)
+    return int((longest if tags.age is Age.OK else min(longest, kept.child)).total_seconds() * 1000)
 
 
-def _note(tx: Transaction, ground: Ground, client: Client, edit: Edit) -> None:
+def _note(tx: Transaction, ground: Ground, client_id: str | None, edit: Edit) -> None:
     """Which parts of a card changed, without the keys that the person chose for their entries."""
     heads = {(pointer.split("/")[1], pointer.count("/") > 1) for pointer in edit.pointers}
     facts: dict[str, Any] = {
-        "client": client.id,
+        "client": client_id,
         "action": "edit",
         "categories": sorted({records.category_of(pointer).value for pointer in edit.pointers}),
         "sources": [Source.GIVEN.value],

@@ -12,6 +12,7 @@ from typing import Any
 
 from connector.clients import published_keys, signing_key
 from connector.connections import Connection, Revocation
+from connector.flows import shredding
 from connector.flows.gateway import Gateway
 from connector.ledger import Draft, Entry, Kept, Signer, append, build, checkpoint, draft, keep, newest, sequence
 from connector.ledger.kinds import Fact
@@ -37,7 +38,7 @@ _OUTCOMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
+class About:
     """What a receipt is about: its kind, the id of the thing, and whether more versions will come."""
 
     kind: str
@@ -45,10 +46,18 @@ class _About:
     status: str
 
 
-def note_revocation(gateway: Gateway, tx: Transaction, asked: Revocation, connection: Connection, *, kind: str) -> str:
+def note_revocation(
+    gateway: Gateway,
+    tx: Transaction,
+    asked: Revocation,
+    connection: Connection,
+    *,
+    kind: str,
+    attempt: int | None = None,
+) -> str:
     """The next version of a revocation's receipt, and its ledger entry. Returns the receipt's id.
 
-    `kind`: revoked (it was asked for) or revocation_outcome (the provider's part is over).
+    `kind`: revoked (it was asked for) or revocation_outcome (the provider's part is over, in this attempt).
     """
     facts: dict[str, Fact] = {
         "connection": connection.id,
@@ -58,12 +67,12 @@ def note_revocation(gateway: Gateway, tx: Transaction, asked: Revocation, connec
     if kind == "revoked":
         facts |= {"asked_by": asked.asked_by, "reason": asked.reason, "data_key_due_at": asked.data_key_due_at}
     else:
-        facts |= {"outcome": asked.outcome, "last_token_expires_at": asked.last_token_expires_at}
-    about = _About("revocation", asked.id, "final" if asked.told else "trying")
+        facts |= {"outcome": asked.outcome, "last_token_expires_at": asked.last_token_expires_at, "attempt": attempt}
+    about = About("revocation", asked.id, "final" if asked.told else "trying")
     if connection.pseudonym is None:
         return _of_nobody(tx, connection, kind, {**facts, "status": about.status})
-    body = _revocation_body(gateway, asked, connection)
-    return _keep(gateway, tx, connection, about=about, entry_kind=kind, facts=facts, body=body)
+    body = _revocation_body(gateway, asked, connection) | shredding.told(gateway, tx, asked.token_key_destroyed_at)
+    return keep_sealed(gateway, tx, connection, about=about, entry_kind=kind, facts=facts, body=body)
 
 
 def note_erasure(gateway: Gateway, tx: Transaction, asked: Revocation, connection: Connection, *, keys: int) -> str:
@@ -74,6 +83,7 @@ def note_erasure(gateway: Gateway, tx: Transaction, asked: Revocation, connectio
         "what": "The key of everything that was imported through this connection was destroyed.",
         "keys_destroyed": keys,
         "destroyed_at": iso(tx.now()),
+        **shredding.told(gateway, tx, tx.now()),
     }
     facts: dict[str, Fact] = {
         "connection": connection.id,
@@ -82,10 +92,10 @@ def note_erasure(gateway: Gateway, tx: Transaction, asked: Revocation, connectio
         "reason": asked.reason,
         "count": keys,
     }
-    about = _About("erasure", f"{asked.id}/data", "final")
+    about = About("erasure", f"{asked.id}/data", "final")
     if connection.pseudonym is None:
         return _of_nobody(tx, connection, "key_destroyed", facts)
-    return _keep(gateway, tx, connection, about=about, entry_kind="key_destroyed", facts=facts, body=body)
+    return keep_sealed(gateway, tx, connection, about=about, entry_kind="key_destroyed", facts=facts, body=body)
 
 
 def note_export(gateway: Gateway, tx: Transaction, user: User, *, export_id: str, digest: str, count: int) -> str:
@@ -98,8 +108,14 @@ def note_export(gateway: Gateway, tx: Transaction, user: User, *, export_id: str
         "count": count,
         "clause": "5",
     }
-    about = _About("export", export_id, "final")
-    return _keep(gateway, tx, user, about=about, entry_kind="exported", facts=facts, body=body)
+    about = About("export", export_id, "final")
+    return keep_sealed(gateway, tx, user, about=about, entry_kind="exported", facts=facts, body=body)
+
+
+def note_release(gateway: Gateway, tx: Transaction, user: User, *, release_id: str, body: Mapping[str, Any]) -> str:
+    """The receipt of what was given to somebody outside. Returns its id."""
+    about = About("release", release_id, "final")
+    return keep_sealed(gateway, tx, user, about=about, entry_kind="receipt", facts={"about": "release"}, body=body)
 
 
 def keep_open(
@@ -107,7 +123,7 @@ def keep_open(
 ) -> str:
     """A receipt that outlives the person's key: its body is kept as it is and must hold nothing personal."""
     receipt_id = new_id("rcp")
-    made = draft({**_head(gateway, tx, _About("erasure", about, "final"), receipt_id, 1), **body})
+    made = draft({**_head(gateway, tx, About("erasure", about, "final"), receipt_id, 1), **body})
     facts: dict[str, Fact] = {**entry.facts, "receipt": receipt_id, "receipt_version": 1, "commitment": made.commitment}
     entry_id = append(tx, Entry(entry.kind, tenant_id, entry.pseudonym, facts))
     keep(
@@ -125,16 +141,18 @@ def keep_open(
     return receipt_id
 
 
-def receipt_file(gateway: Gateway, tenant_id: str, receipt_id: str, *, sub: str | None = None) -> bytes:
+def receipt_file(
+    gateway: Gateway, tenant_id: str, receipt_id: str, *, sub: str | None = None, kind: str | None = None
+) -> bytes:
     """The receipt as a file that verifies offline. Sequences and signs the ledger where that has not happened yet.
 
     Raises:
-        NotFound: no such receipt of this tenant (and person, where `sub` is given).
+        NotFound: no such receipt of this tenant (of this person or kind, where they are given).
         Gone: the person was erased, and the receipt with them.
     """
     with gateway.store.transaction() as tx:
         kept = by_id(tx, tenant_id, receipt_id)
-        if kept is None or sub not in {None, kept.sub}:
+        if kept is None or sub not in {None, kept.sub} or kind not in {None, kept.kind}:
             raise NotFound("receipt")
         made = _reopened(gateway, tx, kept)
         sign_ledger(gateway, tx)
@@ -162,16 +180,17 @@ def _of_nobody(tx: Transaction, connection: Connection, kind: str, facts: dict[s
     return ""
 
 
-def _keep(
+def keep_sealed(
     gateway: Gateway,
     tx: Transaction,
     whose: Connection | User,
     *,
-    about: _About,
+    about: About,
     entry_kind: str,
     facts: dict[str, Fact],
     body: Mapping[str, Any],
 ) -> str:
+    """The next version of a receipt, under the person's key, and the ledger entry that commits to it; its id."""
     before = newest(tx, about.id)
     version = 1 if before is None else before.version + 1
     receipt_id = new_id("rcp")
@@ -211,7 +230,7 @@ def _reopened(gateway: Gateway, tx: Transaction, kept: Kept) -> Draft:
     return reopen(key.open(_address(kept.tenant_id, kept.sub, kept.id), kept.sealed, generation=kept.version))
 
 
-def _head(gateway: Gateway, tx: Transaction, about: _About, receipt_id: str, version: int) -> dict[str, Any]:
+def _head(gateway: Gateway, tx: Transaction, about: About, receipt_id: str, version: int) -> dict[str, Any]:
     controller = gateway.settings.policy.controller
     return {
         "id": receipt_id,

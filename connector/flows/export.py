@@ -16,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from connector import connections, consent, ledger, people
+from connector import connections, consent, inbox, ledger, people
 from connector.connections import Connection
-from connector.flows import evidence
+from connector.flows import evidence, held
 from connector.flows.disclosures import disclosures_of
 from connector.flows.gateway import Gateway
-from connector.flows.read_records import CardView, Shown, read_for_owner
+from connector.flows.read_records import CardView, read_for_owner
+from connector.flows.release_values import Shown
 from connector.model.errors import NotFound
 from connector.model.ids import new_id
 from connector.model.instants import iso
@@ -60,6 +61,11 @@ notes.json                    your private notes
 consents.json                 what you agreed to, as records by ISO/IEC TS 27560
 connections.json              your connected accounts, without any password or token
 disclosures.json              who got what, when, and under which clause
+inbox.json                    what you were told, and where each notice stands
+stances.json                  your standing yes or no toward others and toward mail
+releases.json                 what was given to somebody outside, by whom and why
+account.json                  your account itself, and the accounts that you are recognised by
+activity.json                 imports, what was sent on, revocations, sign-ins, sessions, and the ledger about you
 receipts/                     receipts that can be checked offline: connector receipts verify FILE
 manifest.json                 the SHA-256 of each file
 """
@@ -106,10 +112,12 @@ def _files(gateway: Gateway, user: User, views: Sequence[CardView]) -> dict[str,
         "contacts.csv": contacts_csv([_composed(view) for view in contacts]).encode("utf-8-sig"),
         "disclosures.json": _json(_disclosures(gateway, user)),
     }
+    files |= {f"{name}.json": _json(found) for name, found in held.everything_else(gateway, user).items()}
     with gateway.store.read() as tx:
         files["consents.json"] = _json(_consents(gateway, tx, user))
         files["connections.json"] = _json(_connections(gateway, tx, user))
-        receipts = ledger.of_person(tx, user.tenant_id, user.sub)
+        hidden = inbox.hidden_of(tx, user.tenant_id, user.sub)
+        receipts = [one for one in ledger.of_person(tx, user.tenant_id, user.sub) if one.about not in hidden]
     for kept in receipts:
         name = f"receipts/{kept.kind}-{kept.id}-v{kept.version}.json"
         files[name] = evidence.receipt_file(gateway, user.tenant_id, kept.id, sub=user.sub)

@@ -20,21 +20,38 @@ from connector.clients import Client
 from connector.connections import Connection, SealBroken
 from connector.flows import refresh
 from connector.flows.gateway import Gateway
-from connector.flows.release import decided, release
+from connector.flows.release import decided, refused, release
 from connector.ledger import Entry, NoLongerTrue
 from connector.model.errors import BadInput, Conflict, Forbidden, Gone, NotFound, TryLater
 from connector.model.states import ConnectionState
-from connector.model.tags import Account, Action, Age, Choice, Link, Notice, Purpose, Recipient, Standing, Tags, Use
+from connector.model.tags import (
+    Account,
+    Action,
+    Age,
+    Category,
+    Choice,
+    Link,
+    Notice,
+    Purpose,
+    Recipient,
+    Source,
+    Standing,
+    Tags,
+    Use,
+)
 from connector.policy import Decision
+from connector.storage import Transaction, Verified
 from connector.tokens import Held
 from providers.secret import Secret
-from vault import DataKey, VaultError
+from vault import DataKey, KeySourceError, VaultError
 
 DEFAULT_MIN_TTL_S = 60
 MAX_SHARE_OF_LIFETIME = 0.8
 _REVOKED = frozenset({ConnectionState.REVOKED, ConnectionState.REVOKED_BY_PROVIDER, ConnectionState.SHREDDED})
 _USES = {purpose: Use(Action.USE, Recipient.US, purpose) for purpose in Purpose}
 _TAGS = {age: Tags.credential(age) for age in Age}
+_PUSH, _GIVEN = Use(Action.PUSH, Recipient.PROVIDER, Purpose.SYNC), Tags(Category.PROFILE, Source.GIVEN)
+_verified: Verified[Connection] = Verified(2_048)
 _CONNECTED = Standing(Account.OPEN, Link.CONNECTED, Choice.NONE, Notice.NONE)
 
 _log = structlog.get_logger("fresh_token")
@@ -108,7 +125,8 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
         held = tokens.held(tx, client.tenant_id, wanted.connection_id)
         if held is None or (client.integrations and held.row["integration_id"] not in client.integrations):
             raise NotFound("connection", code="unknown_connection")
-        connection = connections.checked(held.row, tokens.seal_key(tx, gateway.vault, held))
+        read = held.read
+        connection = _verified.get(read) or _verified.put(read, _checked(gateway, tx, held))
         now = tx.now()
         refuse_ended(connection, now)
         standing = (
@@ -124,10 +142,16 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
             at=now,
             bound_at=held.row["last_visit_at"],
         )
+        if wanted.purpose is Purpose.SYNC and connections.is_unconfirmed(tx, gateway.vault, connection.id):
+            raise refused(gateway.policy.decide(_PUSH, _GIVEN, _CONNECTED, now, held.row["last_visit_at"]))
         missing = [scope for scope in wanted.scopes if scope not in connection.granted_scopes]
         if missing:
             raise BadInput("invalid_scope", "The connection does not hold every scope that was asked for.")
         return _Read(held, connection, tokens.token_key(tx, gateway.vault, held), now, decision)
+
+
+def _checked(gateway: Gateway, tx: Transaction, held: Held) -> Connection:
+    return connections.checked(held.row, tokens.seal_key(tx, gateway.vault, held))
 
 
 @contextmanager
@@ -135,6 +159,8 @@ def _damage_of(connection_id: str) -> Iterator[None]:
     """What the vault does not open was moved, put back or altered: it is logged, and not served."""
     try:
         yield
+    except KeySourceError:  # no damage: who keeps the keys does not answer, or refuses
+        raise
     except VaultError as error:
         _log.error("vault.token_unreadable", connection=connection_id, error=type(error).__name__)
         raise SealBroken("connection_tokens", connection_id) from error

@@ -11,8 +11,8 @@ from connector.model.ids import GATEWAY_TENANT
 from connector.policy import Policy
 from connector.settings import Settings
 from connector.storage import Store
-from connector.tokens import Flights
-from connector.work import Wakeup
+from connector.tokens import Flights, Journal
+from connector.work import ClockWatch, Wakeup
 from vault import Vault
 
 __all__ = ["GATEWAY_TENANT", "Gateway"]
@@ -32,3 +32,6 @@ class Gateway:
     flights: Flights
     wakeup: Wakeup
     worker_id: str  # this process, in leases
+    journal: Journal  # of answers that could not be stored in time
+    watch: ClockWatch  # sees the machine's clock being set
+    refreshes: bool  # whether this process asks providers for fresh tokens, or a worker does

@@ -27,12 +27,17 @@ class Observed:
 
     def record(self, tx: Transaction, connection: Connection, facts: dict[str, Fact]) -> None:
         """Enter what was seen since the last time, each request once."""
+        places: dict[str, Fact] = {"connection": connection.id, "integration": connection.integration_id}
+        self.enter(tx, connection.tenant_id, connection.pseudonym, places | facts)
+
+    def enter(self, tx: Transaction, tenant_id: str, pseudonym: str | None, facts: dict[str, Fact]) -> None:
+        """The same, where there is no connection to name any more."""
         entries = [
             Entry(
                 EntryKind.PROVIDER_REQUEST,
-                connection.tenant_id,
-                connection.pseudonym,
-                {"connection": connection.id, "outcome": outcome, "http_status": status, **facts},
+                tenant_id,
+                pseudonym,
+                {"outcome": outcome, "http_status": status, **facts},
             )
             for outcome, status in self._outcomes
         ]

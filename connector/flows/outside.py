@@ -106,8 +106,14 @@ class Outside:
             text = (self.folder / _ENDED).read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
-        lines = text.split("\n")
-        return [json.loads(line) for line in lines[:-1] if line]
+        try:
+            return [json.loads(line) for line in text.split("\n")[:-1] if line]
+        except ValueError as error:
+            raise Misconfigured(
+                "outside_damaged",
+                f"{self.folder / _ENDED} has a line that cannot be read, so nobody can say what was ended. Put the "
+                "file back as it was, or remove the line if its end is known to be in the database.",
+            ) from error
 
     def _append(self, lines: list[dict[str, Any]]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

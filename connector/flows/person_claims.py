@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from connector.connections import Connection
 from connector.flows.gateway import Gateway
+from connector.flows.provider_terms import terms_of
 from connector.model.tags import Category, Choice, Link, Notice, Source, Standing, Tags, Use
 from connector.people import User
 from connector.policy import Decision
@@ -76,7 +77,8 @@ def may_learn(
     link = Link.REVOKED if connection.ended else Link.CONNECTED
     standing = Standing(user.account, link, _bearing(choice, claims), Notice.NONE)
     tags = Tags(claims.category, Source.IMPORTED, age=user.age)
-    decisions = [gateway.policy.decide(use, tags, standing, at, user.last_visit_at) for use in _USES]
+    terms = terms_of(gateway.policy, connection, claims.category)
+    decisions = [gateway.policy.decide(use, tags, standing, at, user.last_visit_at, terms) for use in _USES]
     return next((each for each in decisions if not each.allowed), decisions[-1])
 
 

@@ -7,12 +7,14 @@ here: that begins and ends at the app.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from connector import connections, consent, ledger, people, records
+from connector import connections, consent, inbox, ledger, people, records
 from connector.clients import Client, find_client
 from connector.connections import Connection, Revocation
 from connector.consent import Consent, Direction
+from connector.flows import stances
+from connector.flows.choices import choice_now
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import integrated
 from connector.flows.preview_push import writable_groups
@@ -37,13 +39,14 @@ IMPORT_TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One choice on the page: to import something, or to send a field group on."""
+    """One choice on the page: to import something, or to send a field group on. `stale`: it has to be asked again."""
 
     word: str
     title: str
     on: bool
     consent_id: str | None
     since: int | None
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class AccountView:
         held: how many cards came from it, by kind (self, contact).
         last_import: the newest run, if any. revocation: where it was ended.
         only_one: no other account is connected.
+        moved_in_by: the app that moved it in and when (ms), until its person has confirmed it; None for all others.
     """
 
     connection: Connection
@@ -66,6 +70,7 @@ class AccountView:
     last_import: Import | None
     revocation: Revocation | None
     only_one: bool
+    moved_in_by: tuple[str, int] | None = None
 
 
 def whole_person(gateway: Gateway, client: Client, sub: str) -> User:
@@ -104,8 +109,10 @@ def portal_link(gateway: Gateway, client: Client, sub: str, return_url: str) -> 
         return people.make_link(tx, gateway.vault, NewLink(client.tenant_id, client.id, sub, return_url))
 
 
-def enter(gateway: Gateway, link: Secret) -> tuple[Secret, PortalSession]:
+def enter(gateway: Gateway, link: Secret, *, gpc: bool = False) -> tuple[Secret, PortalSession]:
     """The person clicked: the link is used up, a session begins, and this counts as their own visit.
+
+    `gpc`: their browser says Global Privacy Control, which is kept.
 
     Raises:
         Unauthenticated: the link is unknown, used or over.
@@ -117,6 +124,8 @@ def enter(gateway: Gateway, link: Secret) -> tuple[Secret, PortalSession]:
             raise Unauthenticated("link_over", "This link was used already, or it is over. Ask the app for a new one.")
         people.visit(tx, user)
         append(tx, Entry("portal_opened", user.tenant_id, user.pseudonym, {"client": entered[1].client_id}))
+        if gpc:
+            stances.record_gpc(gateway, tx, user.tenant_id, user.sub)
         return entered
 
 
@@ -166,7 +175,8 @@ def account(gateway: Gateway, session: PortalSession, connection_id: str) -> Acc
 def receipts(gateway: Gateway, session: PortalSession) -> list[Kept]:
     """The person's receipts, newest first; of each only the newest version."""
     with gateway.store.read() as tx:
-        found = ledger.of_person(tx, session.tenant_id, session.sub)
+        hidden = inbox.hidden_of(tx, session.tenant_id, session.sub)
+        found = [one for one in ledger.of_person(tx, session.tenant_id, session.sub) if one.about not in hidden]
     newest: dict[str, Kept] = {}
     for kept in found:
         newest[kept.about] = max(newest.get(kept.about, kept), kept, key=lambda one: one.version)
@@ -177,7 +187,11 @@ def _view(
     gateway: Gateway, tx: Transaction, connection: Connection, given: Sequence[Consent], *, only_one: bool
 ) -> AccountView:
     entry = catalogue.entry(connection.provider)
-    mine = [one for one in given if one.connection_id == connection.id]
+    mine = [
+        replace(one, choice=choice_now(gateway, one, connection, tx.now()))
+        for one in given
+        if one.connection_id == connection.id
+    ]
     runs = records.imports_of(tx, connection.id, limit=1)
     return AccountView(
         connection=connection,
@@ -193,7 +207,20 @@ def _view(
         last_import=runs[0] if runs else None,
         revocation=connections.revocation_of(tx, connection.id),
         only_one=only_one,
+        moved_in_by=_moved_in_by(gateway, tx, connection),
     )
+
+
+def _moved_in_by(gateway: Gateway, tx: Transaction, connection: Connection) -> tuple[str, int] | None:
+    adoption = None if connection.ended else connections.adoption_of(tx, gateway.vault, connection.id)
+    if adoption is None or adoption.confirmed_at is not None:
+        return None
+    if adoption.client_id is None:
+        return gateway.settings.policy.controller.name, adoption.adopted_at
+    try:
+        return find_client(tx, gateway.vault, adoption.client_id).name, adoption.adopted_at
+    except NotFound:
+        return "an app that is gone", adoption.adopted_at
 
 
 def _pushes(gateway: Gateway, tx: Transaction, connection: Connection, mine: Sequence[Consent]) -> list[Switch]:
@@ -211,7 +238,8 @@ def _pushes(gateway: Gateway, tx: Transaction, connection: Connection, mine: Seq
 def _switch(word: str, title: str, chosen: Consent | None) -> Switch:
     if chosen is None:
         return Switch(word, title, on=False, consent_id=None, since=None)
-    return Switch(word, title, chosen.choice is Choice.GIVEN, chosen.id, chosen.updated_at)
+    stale = chosen.choice is Choice.STALE
+    return Switch(word, title, chosen.choice is Choice.GIVEN, chosen.id, chosen.updated_at, stale)
 
 
 def _held(tx: Transaction, connection: Connection) -> dict[str, int]:

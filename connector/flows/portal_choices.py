@@ -7,17 +7,20 @@ from typing import Any
 
 import rfc8785
 
-from connector import connections, consent, people
+from connector import connections, consent, people, records
 from connector.connections import Connection
 from connector.consent import Consent, Direction, Given, Party, Process
 from connector.consent import Notice as ShownNotice
+from connector.flows import choices
+from connector.flows.consent_evidence import enter_choice
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
 from connector.flows.portal import AccountView, account
 from connector.flows.preview_push import Preview, preview_group
-from connector.flows.signup_link.notice import LANGUAGE, opened_by
+from connector.flows.signup_link.notice import LANGUAGE
 from connector.flows.withdraw_consent import withdraw_in
 from connector.ledger import Entry, append
+from connector.ledger.kinds import Fact
 from connector.model.errors import Conflict, NotFound
 from connector.model.tags import Category, Choice
 from connector.people import PortalSession, User
@@ -36,6 +39,8 @@ def offered(gateway: Gateway, session: PortalSession, connection_id: str, group:
     view = account(gateway, session, connection_id)
     if view.connection.ended or group not in {switch.word for switch in view.pushes}:
         raise Conflict("not_offered", "This account does not take that, so there is nothing to switch on.")
+    if view.moved_in_by is not None:
+        raise Conflict("not_confirmed", "Look at this account and confirm it first; then it can be switched on.")
     found = preview_group(gateway, session.tenant_id, session.sub, connection_id, group)
     return view, found or Preview(view.connection, view.provider, "")
 
@@ -48,11 +53,12 @@ def switch_on(gateway: Gateway, session: PortalSession, connection_id: str, grou
         connection = connections.find_for_update(tx, gateway.vault, connection_id)
         if user is None or connection is None or connection.ended:
             raise Conflict("not_offered", "This account was disconnected meanwhile.")
-        if consent.standing(tx, gateway.vault, connection.id, Direction.PUSH, group) is Choice.GIVEN:
+        if choices.standing(gateway, tx, connection, Direction.PUSH, group) is Choice.GIVEN:
             return
         whole = integrated(gateway, tx, session.tenant_id, connection.integration_id)
         kept = consent.give(tx, gateway.vault, _given(gateway, tx, user, connection, whole, group, _hash(view, shown)))
-        _note(tx, user, kept)
+        event = "given" if kept.generation == 1 else "renewed"
+        enter_choice(gateway, tx, user, kept, {"event": event, "method": "portal", "by": "subject"})
 
 
 def withdraw(gateway: Gateway, session: PortalSession, consent_id: str) -> Consent:
@@ -62,6 +68,17 @@ def withdraw(gateway: Gateway, session: PortalSession, consent_id: str) -> Conse
         if found is None or found.sub != session.sub:
             raise NotFound("choice", code="unknown_consent")
         return withdraw_in(gateway, tx, found, by="subject", method="portal")
+
+
+def drop_older_copies(gateway: Gateway, session: PortalSession) -> int:
+    """The person drops the older copies of what they typed in; how many."""
+    with gateway.store.transaction() as tx:
+        dropped = records.drop_unrevised(tx, session.tenant_id, session.sub)
+        user = people.find_user(tx, session.tenant_id, session.sub)
+        if dropped and user is not None:
+            facts: dict[str, Fact] = {"action": "drop_older", "sources": ["given"], "count": dropped}
+            append(tx, Entry("records_changed", user.tenant_id, user.pseudonym, facts))
+    return dropped
 
 
 def _hash(view: AccountView, shown: Preview) -> str:
@@ -90,7 +107,7 @@ def _given(  # noqa: PLR0917  a consent is about all of these
         direction=Direction.PUSH.value,
         field_group=group,
         provider=connection.provider,
-        opened=opened_by(gateway, Direction.PUSH.value, (category,), tx.now()),
+        opened=choices.opened_by(gateway, Direction.PUSH.value, (category,), tx.now()),
     )
     consent_id, supersedes = consent.new_consent_id(tx, connection.id, Direction.PUSH, group)
     record = consent.new_record(
@@ -140,16 +157,3 @@ def _parties(gateway: Gateway, whole: Integrated) -> list[Party]:
         Party("controller", controller.name, controller.postal_address, controller.contact),
         Party("third_party", whole.entry.title, "as its own policy says", whole.entry.policy_url),
     ]
-
-
-def _note(tx: Transaction, user: User, kept: Consent) -> None:
-    facts = {
-        "connection": kept.connection_id,
-        "consent": kept.id,
-        "event": "given" if kept.generation == 1 else "renewed",
-        "direction": kept.direction.value,
-        "field_group": kept.field_group,
-        "method": "portal",
-        "fingerprint": kept.fingerprint.hex(),
-    }
-    append(tx, Entry("consent", user.tenant_id, user.pseudonym, facts))

@@ -12,6 +12,7 @@ from connector.connections import Connection
 from connector.flows.edit_profile import by_group, given_tags, key_finder, may_push
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
+from connector.flows.read_records import read_typed_in
 from connector.flows.release import release
 from connector.flows.standings import Ground, ground_of
 from connector.ledger import Entry, append
@@ -77,9 +78,7 @@ def preview_group(gateway: Gateway, tenant_id: str, sub: str, connection_id: str
         if connection is None or connection.ended:
             return None
         whole = integrated(gateway, tx, tenant_id, connection.integration_id)
-        key_of = key_finder(gateway, tx)
-        stored = records.given_values(tx, tenant_id, sub)
-        values = {value.pointer: open_value(key_of(value), value) for value in stored}
+    values = read_typed_in(gateway, tenant_id, sub)
     listed = by_group(tuple(values)).get(group)
     if not listed:
         return None

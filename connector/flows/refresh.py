@@ -3,13 +3,14 @@
     join the flight in this process → claim (durable intent) → send once → hold until stored → land (fenced) → answer
 
 This file says who flies and when: a caller who waits, the background before expiry, and recovery after a death. What
-one flight does is in `refresh_attempt`, how its answer is stored in `refresh_landing`.
+one flight does is in `refresh_attempt`, how its answer is held and stored in `refresh_landing`. Where workers alone
+refresh (`refresh.process`), the caller only waits: `refresh_waiting`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -18,17 +19,17 @@ from connector import connections
 from connector.connections import Claim, Connection
 from connector.flows import failpoints
 from connector.flows.gateway import Gateway
-from connector.flows.refresh_attempt import COOLDOWN_MS, provider_down, try_refresh
+from connector.flows.refresh_attempt import COOLDOWN_MS, try_refresh
+from connector.flows.refresh_waiting import WAIT_S, ask_worker, not_too_early, still_under_way, wait_for_other
 from connector.model.errors import ConnectorError, TryLater
 from connector.model.states import ConnectionState
 from connector.tokens import Flight
 from vault import VaultError
 
 LEASE_MS = 15_000
-WAIT_S = 12.0
-POLL_S = 0.05
 BATCH = 100
 AT_ONCE = 8
+WANTED_AT_ONCE = 32
 
 _log = structlog.get_logger("refresh")
 
@@ -43,19 +44,34 @@ def refresh_now(gateway: Gateway, connection: Connection) -> None:
     if gateway.flights.draining:
         raise TryLater("This process is going down; ask again.", retry_after_s=1, code="draining")
     if connection.state is not ConnectionState.REFRESHING:
-        _not_too_early(gateway, connection)
+        not_too_early(gateway, connection)
+    fly = _for_caller if gateway.refreshes else ask_worker
     try:
-        gateway.flights.join(connection.id, lambda: _for_caller(gateway, connection), timeout_s=WAIT_S)
+        gateway.flights.join(connection.id, partial(fly, gateway, connection), timeout_s=WAIT_S)
     except TimeoutError as error:
-        raise _still_under_way() from error
+        raise still_under_way() from error
 
 
 def due(gateway: Gateway) -> int:
-    """One round of background refreshes; how many were tried."""
+    """One round of background refreshes; how many were tried. None right after the machine's clock was set."""
+    if gateway.watch.jumped:
+        return 0
     with gateway.store.read() as tx:
         ids = connections.due_refreshes(tx, limit=BATCH)
     # In random order, so that several workers that read the same list do not meet at its head.
     return _in_background(gateway, random.SystemRandom().sample(ids, len(ids)), frozenset())
+
+
+def wanted(gateway: Gateway) -> int:
+    """Start a flight for each connection that a caller of another process waits for; how many. Waits for none."""
+    if gateway.flights.draining or gateway.flights.under_way >= WANTED_AT_ONCE:
+        return 0
+    with gateway.store.read() as tx:
+        ids = connections.wanted_refreshes(tx, limit=WANTED_AT_ONCE)
+    new = [one for one in ids if not gateway.flights.flies(one)]
+    for one in new:
+        gateway.flights.start(one, partial(_logged, gateway, one, partial(_unasked, gateway, one, frozenset())))
+    return len(new)
 
 
 def recover(gateway: Gateway, dead_owners: frozenset[str]) -> int:
@@ -64,7 +80,9 @@ def recover(gateway: Gateway, dead_owners: frozenset[str]) -> int:
     Answers how many there were to look at; with fewer than BATCH, the dead hold nothing more.
     """
     with gateway.store.read() as tx:
-        ids = connections.abandoned_claims(tx, dead_owners=dead_owners, limit=BATCH)
+        ids = connections.abandoned_claims(
+            tx, dead_owners=dead_owners, limit=BATCH, leases_count=not gateway.watch.jumped
+        )
     _in_background(gateway, ids, dead_owners)
     return len(ids)
 
@@ -85,9 +103,16 @@ def _in_background(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[
 def _outcome(gateway: Gateway, connection_id: str, flight: Flight) -> bool:
     """How a flight that nobody waits for ended. One that cannot be flown must not keep the others on the ground."""
     try:
-        return flight.result(WAIT_S)
+        return _logged(gateway, connection_id, partial(flight.result, WAIT_S))
     except TimeoutError:
         _log.warning("refresh.slow", connection=connection_id)
+    return True
+
+
+def _logged(gateway: Gateway, connection_id: str, fly: Callable[[], bool]) -> bool:
+    """Fly, and say in the log why it came to nothing. What cannot be tried is left alone for a while."""
+    try:
+        return fly()
     except TryLater as problem:
         _log.info("refresh.later", connection=connection_id, code=problem.code, detail=problem.detail)
     except (ConnectorError, VaultError) as problem:
@@ -108,7 +133,7 @@ def _unasked(gateway: Gateway, connection_id: str, dead_owners: frozenset[str]) 
 def _for_caller(gateway: Gateway, connection: Connection) -> bool:
     claim = _claim(gateway, connection.id, dead_owners=frozenset(), seen_generation=connection.generation)
     if claim is None:
-        _wait_for_other(gateway, connection)
+        wait_for_other(gateway, connection)
         return False
     try_refresh(gateway, claim)
     return True
@@ -127,33 +152,8 @@ def _claim(
             lease_ms=LEASE_MS,
             dead_owners=dead_owners,
             seen_generation=seen_generation,
+            leases_count=not gateway.watch.jumped,
         )
     if claim is not None:
         failpoints.reached(gateway, "after_claim")
     return claim
-
-
-def _wait_for_other(gateway: Gateway, seen: Connection) -> None:
-    """Somebody else holds the claim, or it is not time yet: wait until the row moves on."""
-    deadline = gateway.clock.monotonic() + WAIT_S
-    while gateway.clock.monotonic() < deadline:
-        with gateway.store.read() as tx:
-            now = connections.find(tx, gateway.vault, seen.tenant_id, seen.id)
-        if now is None or now.generation != seen.generation or now.ended or now.state is ConnectionState.NEEDS_REAUTH:
-            return
-        if now.state is not ConnectionState.REFRESHING:
-            _not_too_early(gateway, now)
-            raise _still_under_way()  # given back this very moment: the next to ask may claim it
-        gateway.clock.sleep(POLL_S)
-    raise _still_under_way()
-
-
-def _not_too_early(gateway: Gateway, connection: Connection) -> None:
-    """Raise TryLater where the provider is not to be asked yet: it said so, or it failed a moment ago."""
-    early_ms = connection.next_attempt_at - gateway.clock.now()
-    if early_ms > 0:
-        raise provider_down(retry_after_s=-(-early_ms // 1000))
-
-
-def _still_under_way() -> TryLater:
-    return TryLater("The token is being refreshed; ask again.", retry_after_s=2, code="refresh_under_way")

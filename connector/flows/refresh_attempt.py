@@ -10,16 +10,20 @@ import structlog
 
 from connector import connections, people, tokens
 from connector.connections import Claim, Connection, LostClaim
+from connector.egress import note_skew
 from connector.flows import failpoints
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
-from connector.flows.refresh_landing import Answer, entry_of, land
+from connector.flows.observed import Observed
+from connector.flows.refresh_landing import land
+from connector.flows.refresh_storing import LOST, Answer, entry_of
 from connector.ledger import append
 from connector.model.errors import ConnectorError, TryLater
 from connector.model.states import ConnectionState
 from connector.tokens import Held
 from providers.capabilities import Grant, Refreshes
 from providers.errors import ProviderError
+from providers.exchange import NetworkFailure, Request, Response
 from vault import DataKey, VaultError
 
 DEADLINE_S = 10.0
@@ -85,16 +89,34 @@ def _try(gateway: Gateway, claim: Claim) -> None:
     if wait_until is not None:
         _give_back(gateway, claim, next_attempt_at=wait_until, outcome="ambiguous")
         raise provider_down(retry_after_s=max(1, (wait_until - sent_at) // 1000))
+    _in_time(gateway, claim)
+    observed = Observed()
     try:
-        fresh = _send(gateway, job.whole, grant, sent_at)
+        fresh = _send(gateway, job.whole, grant, sent_at, observed)
     except ProviderError as problem:
+        with gateway.store.transaction() as tx:
+            observed.record(tx, job.connection, {"action": "refresh"})
         _after_failure(gateway, job, problem)
         return
     except TryLater:  # the bulkhead is full: nothing was sent
         _give_back(gateway, claim, next_attempt_at=gateway.clock.now() + FULL_MS, outcome="")
         raise
     failpoints.reached(gateway, "after_send")
-    land(gateway, _answer(job, grant, fresh, sent_at))
+    land(gateway, _answer(job, grant, fresh, sent_at, observed))
+
+
+def _in_time(gateway: Gateway, claim: Claim) -> None:
+    """Send only what will be answered within the lease: who was asleep since the claim may not be the owner any more.
+
+    Raises:
+        LostClaim: somebody took over. TryLater: nobody did yet; the claim was given back and nothing was sent.
+    """
+    now = gateway.store.now()
+    if now + int(DEADLINE_S * 1000) <= claim.lease_until:
+        return
+    _log.warning("refresh.overslept", connection=claim.connection.id)
+    _give_back(gateway, claim, next_attempt_at=now, outcome="")
+    raise TryLater("The refresh came too late to be sent; ask again.", retry_after_s=1, code="refresh_under_way")
 
 
 def _prepared(gateway: Gateway, claim: Claim) -> _Job:
@@ -109,16 +131,24 @@ def _prepared(gateway: Gateway, claim: Claim) -> _Job:
         return _Job(claim, whole, held, key, account)
 
 
-def _send(gateway: Gateway, whole: Integrated, grant: Grant, sent_at: int) -> Grant:
+def _send(gateway: Gateway, whole: Integrated, grant: Grant, sent_at: int, observed: Observed) -> Grant:
     adapter = whole.adapter
     if not isinstance(adapter, Refreshes):
         raise ProviderError("unsupported", "no_refresh", f"{whole.entry.title} does not refresh tokens.")
+
+    def observe(request: Request, outcome: Response | NetworkFailure) -> None:
+        observed(request, outcome)
+        note_skew(whole.entry.name, outcome, gateway.clock.now())
+
     return gateway.egress.drive(
-        adapter.refresh(whole.registration, grant, now=sent_at), provider=whole.integration.id, deadline_s=DEADLINE_S
+        adapter.refresh(whole.registration, grant, now=sent_at),
+        provider=whole.integration.id,
+        deadline_s=DEADLINE_S,
+        observe=observe,
     )
 
 
-def _answer(job: _Job, before: Grant, fresh: Grant, sent_at: int) -> Answer:
+def _answer(job: _Job, before: Grant, fresh: Grant, sent_at: int, observed: Observed) -> Answer:
     facts = job.whole.entry.refresh
     landed = connections.landed_from(
         fresh,
@@ -126,8 +156,10 @@ def _answer(job: _Job, before: Grant, fresh: Grant, sent_at: int) -> Answer:
         sent_at=sent_at,
         refresh_model=facts.model,
         access_ttl_s=facts.access_ttl_s,
+        refresh_idle_ttl_s=facts.refresh_idle_ttl_s,
         draw=_draw(),
     )
+    connections.tell_odd_lifetime(landed, job.connection.integration_id)
     landed = connections.keep_refresh(landed, before.refresh_token)
     spent = tokens.spent_marks(job.key, job.held)
     held = before.refresh_token
@@ -137,7 +169,7 @@ def _answer(job: _Job, before: Grant, fresh: Grant, sent_at: int) -> Answer:
             landed = replace(landed, refresh=held)
         else:
             spent = (*spent, tokens.mark(held))
-    return Answer(job.claim, job.whole, job.held.whose, job.key, landed, spent)
+    return Answer(job.claim, job.whole, job.held.whose, job.key, landed, spent, observed)
 
 
 def _too_early_after_loss(job: _Job, now: int) -> int | None:
@@ -171,7 +203,7 @@ def _after_failure(gateway: Gateway, job: _Job, problem: ProviderError) -> None:
         _log.error("refresh.misconfigured", integration=job.whole.integration.id, code=problem.code)
         at, outcome = now + COOLDOWN_MS, "misconfigured" if problem.code in _OUR_REGISTRATION else "refused"
     else:
-        at = max(now + (problem.retry_after_s or 0) * 1000, now + _backoff_ms(job, now))
+        at = max(now + (problem.retry_after_s or 0) * 1000, now + _backoff_ms(job, now)) + _spread_ms(gateway, job, now)
         outcome = "try_later"
     _give_back(gateway, job.claim, next_attempt_at=at, outcome=outcome)
     raise provider_down(problem, retry_after_s=max(1, -(-(at - now) // 1000)))
@@ -194,6 +226,14 @@ def _backoff_ms(job: _Job, now: int) -> int:
     return wait_ms if expires_at is None or expires_at > now + wait_ms else min(wait_ms, LONGEST_WHILE_WANTED_MS)
 
 
+def _spread_ms(gateway: Gateway, job: _Job, now: int) -> int:
+    """When the provider is back, not everybody comes at once. Whose token is over may be waited for, and hurries."""
+    with gateway.store.read() as tx:
+        spread = connections.spread_ms(connections.failed_lately(tx, job.connection.integration_id), _draw())
+    expires_at = job.connection.expires_at
+    return spread if expires_at is None or expires_at > now + spread else min(spread, LONGEST_WHILE_WANTED_MS)
+
+
 def _rejected(gateway: Gateway, job: _Job) -> None:
     """The provider says the grant is gone. True for one connection; not believed when everybody's fails at once."""
     integration_id = job.whole.integration.id
@@ -205,7 +245,7 @@ def _rejected(gateway: Gateway, job: _Job) -> None:
         _give_back(gateway, job.claim, next_attempt_at=gateway.clock.now() + COOLDOWN_MS, outcome="")
         raise provider_down(retry_after_s=COOLDOWN_MS // 1000)
     lost = job.claim.taken_over or job.connection.reason == "ambiguous"
-    reason = "refresh_lost" if lost else "grant_invalid"
+    reason = LOST if lost else "grant_invalid"
     with gateway.store.transaction() as tx:
         connection = connections.move(
             tx,

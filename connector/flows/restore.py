@@ -19,16 +19,17 @@ import structlog
 
 from connector import connections
 from connector.clients import tenants
-from connector.connections import Connection, LostClaim
+from connector.connections import Connection, LostClaim, SealBroken
 from connector.flows import erase, revoke
-from connector.flows.backup import Manifest, read_manifest, refuse_altered, sqlite_file
+from connector.flows.backup import Manifest, read_manifest, refuse_altered, sha256_of, sqlite_file
 from connector.flows.gateway import Gateway
 from connector.flows.outside import Ended as EndedOutside
 from connector.flows.outside import Outside
 from connector.model.clock import Clock
 from connector.model.errors import Conflict, Misconfigured, NotFound
 from connector.model.states import ConnectionState, Ended
-from connector.storage import Store, Transaction, current_revision, open_store
+from connector.records import ending
+from connector.storage import Store, Transaction, current_revision, known_revisions, open_store
 from providers import catalogue
 from vault import GrowingKeySource, KeyDestroyed, KeySource, KeyUnknown
 from vault.shreds import replay
@@ -52,6 +53,8 @@ class Settled:
         revoked: connections that were revoked since the backup, and are again.
         destroyed: keys that were destroyed since the backup, and are again.
         erased: people whose accounts were deleted since the backup, and are again.
+        imports, deliveries: that waited in the backup, and are void: they may have been done since.
+        unreadable: connections whose row does not carry its seal; they are left as they are, and serve nobody.
     """
 
     serving: int
@@ -59,6 +62,9 @@ class Settled:
     revoked: int
     destroyed: int
     erased: int
+    imports: int
+    deliveries: int
+    unreadable: int
 
 
 def put_in_place(folder: Path, url: str, source: KeySource, clock: Clock, *, replace: bool = False) -> Path | None:
@@ -84,16 +90,42 @@ def put_in_place(folder: Path, url: str, source: KeySource, clock: Clock, *, rep
             " connector vault restore --in-place",
         )
     copy = refuse_altered(folder, manifest)
+    _refuse_newer(manifest)
     have_keys(manifest, source)
     target = sqlite_file(url)
-    before = _aside(target, clock, replace=replace)
+    _refuse_in_use(target, clock, replace=replace)
     fresh = target.with_name(f".{target.name}.restored")
-    shutil.copyfile(copy, fresh)
-    fresh.chmod(0o600)
-    with fresh.open("rb") as written:
-        os.fsync(written.fileno())
+    _copied(copy, fresh, manifest)
+    before = _aside(target, clock)
     fresh.replace(target)
     return before
+
+
+def _refuse_newer(manifest: Manifest) -> None:
+    if manifest.revision is not None and manifest.revision not in known_revisions():
+        raise Misconfigured(
+            "backup_newer",
+            f"The backup was made by a newer version (schema {manifest.revision}); install that one, and restore again."
+            " Nothing was changed.",
+        )
+
+
+def _copied(copy: Path, fresh: Path, manifest: Manifest) -> None:
+    """A whole copy beside the database, before anything is moved: a disk that fills up changes nothing."""
+    try:
+        shutil.copyfile(copy, fresh)
+        fresh.chmod(0o600)
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
+        whole = sha256_of(fresh) == manifest.sha256
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise Misconfigured(
+            "cannot_write", f"{fresh} cannot be written ({error.strerror}). Make room, and restore again."
+        ) from error
+    if not whole:
+        fresh.unlink()
+        raise Misconfigured("backup_changed", "The copy changed while it was read; restore again. Nothing was changed.")
 
 
 def have_keys(manifest: Manifest, source: KeySource) -> None:
@@ -121,11 +153,14 @@ def settle(gateway: Gateway, outside: Outside | None) -> Settled:
         DatabaseUnavailable: run it again.
     """
     ended = outside.ended() if outside is not None else EndedOutside()
+    with gateway.store.transaction() as tx:
+        imports, deliveries = ending.void_restored(tx, REASON)
     serving = needs_reauth = revoked = 0
     over = ended.revoked | {
         (one.owner.tenant, one.owner.id) for one in ended.shreds if one.owner.kind == "connection_tokens"
     }
-    for connection in list(_standing(gateway)):
+    standing, unreadable = _standing(gateway)
+    for connection in standing:
         if (connection.tenant_id, connection.id) in over or not _token_key_lives(gateway, connection):
             revoked += _revoke(gateway, connection)
         elif connection.can_refresh and connection.state in _SET_ASIDE and may_be_stale(connection):
@@ -138,7 +173,7 @@ def settle(gateway: Gateway, outside: Outside | None) -> Settled:
     if outside is not None:
         outside.note(gateway.store)
         outside.accept(gateway.store)
-    return Settled(serving, needs_reauth, revoked, destroyed, erased)
+    return Settled(serving, needs_reauth, revoked, destroyed, erased, imports, deliveries, unreadable)
 
 
 def may_be_stale(connection: Connection) -> bool:
@@ -146,19 +181,39 @@ def may_be_stale(connection: Connection) -> bool:
     return catalogue.entry(connection.provider).refresh.model in _MAY_BE_STALE
 
 
-def _standing(gateway: Gateway) -> Iterator[Connection]:
-    """Connections of every tenant that are not over."""
+def _standing(gateway: Gateway) -> tuple[list[Connection], int]:
+    """Connections of every tenant that are not over, and how many do not carry their seal."""
+    standing: list[Connection] = []
+    unreadable = 0
+    for tenant_id, connection_id in _every_connection(gateway):
+        try:
+            with gateway.store.read() as tx:
+                found = connections.find(tx, gateway.vault, tenant_id, connection_id)
+        except SealBroken:
+            unreadable += 1
+            continue
+        if found is not None and not found.ended:
+            standing.append(found)
+    return standing, unreadable
+
+
+def _every_connection(gateway: Gateway) -> Iterator[tuple[str, str]]:
     with gateway.store.read() as tx:
         every = [tenant.id for tenant in tenants(tx)]
     for tenant_id in every:
         after = ""
         while True:
             with gateway.store.read() as tx:
-                page = connections.in_tenant(tx, gateway.vault, tenant_id, after=after, limit=PAGE)
+                page = tx.all(
+                    "SELECT id FROM connections WHERE tenant_id = :tenant AND id > :after ORDER BY id LIMIT :limit",
+                    tenant=tenant_id,
+                    after=after,
+                    limit=PAGE,
+                )
             if not page:
                 break
-            yield from (one for one in page if not one.ended)
-            after = page[-1].id
+            yield from ((tenant_id, row["id"]) for row in page)
+            after = page[-1]["id"]
 
 
 def _moved(
@@ -216,20 +271,23 @@ def _replayed(gateway: Gateway, ended: EndedOutside) -> int:
     return destroyed
 
 
-def _aside(target: Path, clock: Clock, *, replace: bool) -> Path | None:
-    if not target.exists():
-        return None
-    if not replace and _holds_something(target, clock):
+def _refuse_in_use(target: Path, clock: Clock, *, replace: bool) -> None:
+    if target.exists() and not replace and _holds_something(target, clock):
         raise Conflict(
             "database_in_use",
             f"{target} holds data, and is not overwritten. Stop the gateway and add --replace: it is then moved aside, "
             "not deleted.",
         )
+
+
+def _aside(target: Path, clock: Clock) -> Path | None:
+    if not target.exists():
+        return None
     moved = target.with_name(f"{target.name}.before-{clock.now()}")
-    for ending in ("-wal", "-shm", ""):
-        part = target.with_name(target.name + ending)
+    for suffix in ("-wal", "-shm", ""):
+        part = target.with_name(target.name + suffix)
         if part.exists():
-            part.rename(moved.with_name(moved.name + ending))
+            part.rename(moved.with_name(moved.name + suffix))
     return moved
 
 

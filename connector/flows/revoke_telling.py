@@ -12,13 +12,14 @@ import structlog
 
 from connector import connections, people, tokens, work
 from connector.connections import Connection, Outcome, Revocation
-from connector.flows import evidence
+from connector.flows import evidence, failpoints
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated, integrated
+from connector.flows.observed import Observed
 from connector.flows.revoke_keys import entomb
 from connector.ledger import Entry, append
 from connector.ledger.kinds import Fact
-from connector.model.errors import ConnectorError, NotFound
+from connector.model.errors import ConnectorError, NotFound, TryLater
 from connector.model.states import WorkState
 from connector.storage import Transaction
 from connector.tokens import TokenOwner
@@ -99,13 +100,18 @@ def _ask(gateway: Gateway, job: _Job, whole: Integrated) -> None:
     grants, orphans = _grants(gateway, job, whole.entry.name)
     with gateway.store.transaction() as tx:
         append(tx, _intent(job))
+    failpoints.reached(gateway, "revoke_intended")
+    observed = Observed()
     try:
         for grant in grants:
-            _send(gateway, whole, grant)
+            _send(gateway, whole, grant, observed)
     except ProviderError as problem:
-        _after_failure(gateway, job, problem)
+        _after_failure(gateway, job, problem, observed)
+    except TryLater as problem:  # too many at once: this one was not sent
+        _later(gateway, job, problem.retry_after_s, problem.code, observed)
     else:
-        _finish(gateway, job, "confirmed", orphans)
+        failpoints.reached(gateway, "revoke_sent")
+        _finish(gateway, job, "confirmed", orphans, observed)
 
 
 def _grants(gateway: Gateway, job: _Job, provider: str) -> tuple[list[Grant], int]:
@@ -127,50 +133,92 @@ def _grants(gateway: Gateway, job: _Job, provider: str) -> tuple[list[Grant], in
         return [*found, *orphans], len(orphans)
 
 
-def _send(gateway: Gateway, whole: Integrated, grant: Grant) -> None:
+def _send(gateway: Gateway, whole: Integrated, grant: Grant, observed: Observed) -> None:
     """One revocation. Raises ProviderError; an adapter that knows the grant to be gone says so without one."""
     adapter = whole.adapter
     if not isinstance(adapter, Revokes):
         raise ProviderError("unsupported", "no_revocation", f"{whole.entry.title} has no way to revoke.")
     gateway.egress.drive(
-        adapter.revoke(whole.registration, grant), provider=whole.integration.id, deadline_s=DEADLINE_S
+        adapter.revoke(whole.registration, grant),
+        provider=whole.integration.id,
+        deadline_s=DEADLINE_S,
+        observe=observed,
     )
 
 
-def _after_failure(gateway: Gateway, job: _Job, problem: ProviderError) -> None:
+def _after_failure(gateway: Gateway, job: _Job, problem: ProviderError, observed: Observed) -> None:
     if problem.kind == "unsupported":
-        _finish(gateway, job, "unsupported")
+        _finish(gateway, job, "unsupported", observed=observed)
         return
     if problem.kind == "rejected" or gateway.clock.now() >= job.asked.deadline_at:
-        _finish(gateway, job, "gave_up")  # our token is dead there, which does not prove that the grant is
+        # Our token is dead there, which does not prove that the grant is.
+        _finish(gateway, job, "gave_up", observed=observed)
         return
     _log.info("revoke.later", revocation=job.asked.id, kind=problem.kind, code=problem.code)
-    _later(gateway, job.claimed, problem.retry_after_s or 0)
+    _later(gateway, job, problem.retry_after_s or 0, problem.kind, observed)
 
 
-def _later(gateway: Gateway, claimed: Claimed, at_least_s: int) -> None:
+def _later(gateway: Gateway, job: _Job, at_least_s: int, reason: str, observed: Observed) -> None:
+    claimed = job.claimed
     wait_ms = max(at_least_s * 1000, connections.backoff_ms(claimed.attempts, _draw()))
     with gateway.store.transaction() as tx:
         work.retry(tx, "revocations", claimed.id, claimed.fence, wait_ms)
+        _enter(tx, job, observed, "later", reason)
 
 
-def _finish(gateway: Gateway, job: _Job, outcome: Outcome, orphans: int | None = None) -> None:
+def _finish(
+    gateway: Gateway, job: _Job, outcome: Outcome, orphans: int | None = None, observed: Observed | None = None
+) -> None:
     """The provider has been told, or never can be: tokens and their key go, and the receipt becomes final.
 
     `orphans`: how many were told; one that arrived meanwhile is told in another round. None: they do not matter.
+    `observed`: the requests of this attempt, where there was one.
     """
     with gateway.store.transaction() as tx:
         if orphans is not None and tokens.count_orphans(tx, job.asked.connection_id) > orphans:
             work.retry(tx, "revocations", job.claimed.id, job.claimed.fence, 0)
+            _enter(tx, job, observed, "later", "more_to_tell")
             return
         if not _settle(tx, job.claimed, outcome):
+            _enter(tx, job, observed, outcome, "lost")
             return
         gateway.vault.destroy(tx, job.owner)
         tokens.drop(tx, job.asked.connection_id)
         done = connections.revocation(tx, job.asked.id)
-        if job.connection is not None and done is not None:
-            evidence.note_revocation(gateway, tx, done, job.connection, kind="revocation_outcome")
-            entomb(gateway, tx, done)
+        if job.connection is None or done is None:
+            _enter(tx, job, observed, outcome, None)
+            return
+        if observed is not None:
+            observed.enter(tx, job.asked.tenant_id, job.connection.pseudonym, _places(job))
+        evidence.note_revocation(
+            gateway, tx, done, job.connection, kind="revocation_outcome", attempt=job.claimed.attempts
+        )
+        entomb(gateway, tx, done)
+
+
+def _enter(tx: Transaction, job: _Job, observed: Observed | None, outcome: str, reason: str | None) -> None:
+    """What an attempt that ends nothing asked and came to. Every intent has its outcome."""
+    if observed is None:
+        return
+    pseudonym = None if job.connection is None else job.connection.pseudonym
+    observed.enter(tx, job.asked.tenant_id, pseudonym, _places(job))
+    facts: dict[str, Fact] = {
+        "revocation": job.asked.id,
+        "integration": job.asked.integration_id,
+        "outcome": outcome,
+        "reason": reason,
+        "attempt": job.claimed.attempts,
+    }
+    append(tx, Entry("revocation_outcome", job.asked.tenant_id, pseudonym, facts))
+
+
+def _places(job: _Job) -> dict[str, Fact]:
+    return {
+        "connection": job.asked.connection_id,
+        "integration": job.asked.integration_id,
+        "revocation": job.asked.id,
+        "action": "revoke",
+    }
 
 
 def _after_mishap(gateway: Gateway, claimed: Claimed) -> None:
@@ -184,7 +232,12 @@ def _after_mishap(gateway: Gateway, claimed: Claimed) -> None:
             return
         gateway.vault.destroy(tx, Owner(asked.tenant_id, "connection_tokens", asked.connection_id))
         tokens.drop(tx, asked.connection_id)
-        facts: dict[str, Fact] = {"revocation": asked.id, "outcome": "gave_up", "reason": "unreadable"}
+        facts: dict[str, Fact] = {
+            "revocation": asked.id,
+            "outcome": "gave_up",
+            "reason": "unreadable",
+            "attempt": claimed.attempts,
+        }
         append(tx, Entry("revocation_outcome", asked.tenant_id, None, facts))
 
 

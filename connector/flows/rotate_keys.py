@@ -2,6 +2,7 @@
 
     kek           a new key in the key file → it wraps → every tenant key under it → all tried → old ones retired
     tenant_keys   a new wrapping key for every tenant → every data key under it → all tried → old ones retired
+    indexes       a new index key for every tenant: see `rotate_indexes`
 
 Each phase is a row's word, and each may be cut off at any point: whoever comes next reads where it stands and goes on.
 Two who run it at once share the work. Handouts go on: whatever was read a moment ago still opens.
@@ -9,58 +10,22 @@ Two who run it at once share the work. Handouts go on: whatever was read a momen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from connector.flows.rotate_indexes import INDEX_PHASES
+from connector.flows.rotation_parts import Act, Outcome, Parts, ToDo, now_at, refuse_broken, tell
 from connector.model.errors import BadInput, Conflict, Misconfigured
-from connector.storage import Row, Store
-from vault import GrowingKeySource, KeySource, KeySourceError, Vault
-from vault.jobs import Job, Kind, Phase, advance, begin_job, find_job, note_done, note_failed, note_total, open_job
-from vault.rotation import Rotation
+from connector.storage import Row
+from vault import GrowingKeySource, KeySource, KeySourceError
+from vault.jobs import Job, Kind, Phase, advance, begin_job, note_done, note_total, open_job
 from vault.tables import TenantKeyRow
 
 KEK_BATCH = 200
 DATA_KEY_BATCH = 1_000
 VERIFY_BATCH = 2_000
+DRAIN_S = 5.0  # whoever read a data key's row just before it was rewrapped has used it by then
 
 _Name = tuple[str, str, int]  # owner kind, owner id, epoch
-Tell = Callable[[Phase, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How far a rotation came. `to_do`: what only the operator can do, where there is something; then run it again."""
-
-    job: Job
-    to_do: str | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left under the old keys."""
-        return self.job.phase == "done"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What rotating works with. `tell` hears phase, done and total; `by` names who began it."""
-
-    store: Store
-    vault: Vault
-    source: KeySource
-    by: str
-    tell: Tell
-
-    @property
-    def rotation(self) -> Rotation:
-        """The vault's steps."""
-        return self.vault.rotation()
-
-
-_Act = Callable[[Parts, Job, frozenset[str]], Phase]
-
-
-class _ToDo(Exception):  # not an error: the way out of whatever phase it is
-    """Something that the operator must do first."""
 
 
 def rotate(parts: Parts, kind: Kind, *, to: str | None = None, other_hosts: frozenset[str] = frozenset()) -> Outcome:
@@ -68,7 +33,7 @@ def rotate(parts: Parts, kind: Kind, *, to: str | None = None, other_hosts: froz
 
     Args:
         parts: store, vault, key source and whom to tell.
-        kind: kek or tenant_keys.
+        kind: kek, tenant_keys or indexes.
         to: the KEK that is to wrap, by its id; absent: the next number. For kind kek.
         other_hosts: hosts on which gateways run that may not have the new key yet.
 
@@ -79,12 +44,12 @@ def rotate(parts: Parts, kind: Kind, *, to: str | None = None, other_hosts: froz
     """
     try:
         job = _begun(parts, kind, to)
-        phases = _KEK_PHASES if kind == "kek" else _TENANT_KEY_PHASES
+        phases = _PHASES[kind]
         while job.phase != "done":
             parts.tell(job.phase, job.done, job.total)
             job = _moved(parts, job, phases[job.phase](parts, job, other_hosts))
-    except _ToDo as needed:
-        return Outcome(_now(parts, job), str(needed))
+    except ToDo as needed:
+        return Outcome(now_at(parts, job), str(needed))
     except KeySourceError as error:
         raise Misconfigured("key_source", f"{error.what} {error.mend}") from error
     return Outcome(job)
@@ -94,9 +59,12 @@ def key_named(source: KeySource, name: str | None) -> str:
     """The id of the KEK of that name; without a name, of the next number that is free."""
     known = source.key_ids() | (source.retired_ids() if isinstance(source, GrowingKeySource) else frozenset())
     prefix = source.key_id().rpartition(":")[0]
+    if name in known:
+        return name
     if name:
         return name if name.startswith(f"{prefix}:") else f"{prefix}:{name}"
-    numbers = [int(word) for word in (one.rpartition(":")[2] for one in known) if word.isdecimal()]
+    mine = (one.removeprefix(f"{prefix}:") for one in known if one.startswith(f"{prefix}:"))
+    numbers = [int(word) for word in mine if word.isdecimal()]
     return f"{prefix}:{max(numbers, default=0) + 1}"
 
 
@@ -106,7 +74,7 @@ def _begun(parts: Parts, kind: Kind, to: str | None) -> Job:
         if under_way is not None:
             _same_goal(under_way, key_named(parts.source, to) if to else under_way.to_kek)
             return under_way
-        if kind == "tenant_keys":
+        if kind != "kek":
             return begin_job(tx, kind, "", (), parts.by)
         goal = key_named(parts.source, to)
         _refuse_retired(parts.source, goal)
@@ -129,12 +97,7 @@ def _refuse_retired(source: KeySource, goal: str) -> None:
 def _moved(parts: Parts, job: Job, phase: Phase) -> Job:
     with parts.store.transaction() as tx:
         advance(tx, job, phase)  # or another runner did, and the row says where to go on
-    return _now(parts, job)
-
-
-def _now(parts: Parts, job: Job) -> Job:
-    with parts.store.read() as tx:
-        return find_job(tx, job.id) or job
+    return now_at(parts, job)
 
 
 # Under another KEK ---------------------------------------------------------------------------------
@@ -144,12 +107,12 @@ def _distribute(parts: Parts, job: Job, other_hosts: frozenset[str]) -> Phase:
     if isinstance(parts.source, GrowingKeySource):
         parts.source.add(job.to_kek)
     elif job.to_kek not in parts.source.key_ids():
-        raise _ToDo(
+        raise ToDo(
             f"Make a key named {job.to_kek.rpartition(':')[2]}, add it behind the present one where the gateway gets "
             "its keys from, restart every process, and run this command again."
         )
     if other_hosts:
-        raise _ToDo(
+        raise ToDo(
             f"The new key is in the key file here. Copy that file to {', '.join(sorted(other_hosts))}, then run: "
             "connector vault rotate --distributed"
         )
@@ -160,7 +123,7 @@ def _promote(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
     if isinstance(parts.source, GrowingKeySource):
         parts.source.promote(job.to_kek)
     elif parts.source.key_id() != job.to_kek:
-        raise _ToDo(
+        raise ToDo(
             f"Put the key {job.to_kek.rpartition(':')[2]} first where the gateway gets its keys from, restart every "
             "process, and run this command again."
         )
@@ -169,6 +132,7 @@ def _promote(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
 
 def _rewrap(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
     rotation = parts.rotation
+    _drop_empty(parts)
     with parts.store.transaction() as tx:
         note_total(tx, job, rotation.count_behind(tx, job.to_kek))
     broken: dict[str, TenantKeyRow] = {}
@@ -181,9 +145,19 @@ def _rewrap(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
             break
         with parts.store.transaction() as tx:
             note_done(tx, job, rotation.exchange(tx, done))
-        _tell(parts, job)
-    _refuse_broken(parts, job, len(broken), sorted({row.kek_id for row in broken.values()}))
+        tell(parts, job)
+    refuse_broken(parts, job, len(broken), sorted({row.kek_id for row in broken.values()}))
     return "verify"
+
+
+def _drop_empty(parts: Parts) -> None:
+    """Tenant keys that wrap nothing any more are left behind, once nobody can be about to use what they wrapped."""
+    clock = parts.store.clock
+    for wait in (0.0, DRAIN_S):
+        clock.sleep(wait)
+        with parts.store.transaction() as tx:
+            if not parts.rotation.drop_empty(tx, tx.now() - int(DRAIN_S * 1000) + 1):
+                return
 
 
 def _verify(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
@@ -226,7 +200,7 @@ def _rewrap_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> P
     with parts.store.transaction() as tx:
         note_total(tx, job, rotation.count_under_old(tx))
         old_wraps = rotation.old_wraps(tx)
-    job = _now(parts, job)
+    job = now_at(parts, job)
     broken = 0
     for old in old_wraps:
         with parts.store.read() as tx:
@@ -234,7 +208,7 @@ def _rewrap_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> P
         if new is None:
             raise Misconfigured("tenant_key_missing", f"Tenant {old.tenant} has no wrapping key that is in use.")
         broken += _empty(parts, job, old, new)
-    _refuse_broken(parts, job, broken, [])
+    refuse_broken(parts, job, broken, [])
     return "verify"
 
 
@@ -293,7 +267,7 @@ def _verify_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> P
             break
         tried, broken, after = tried + many, broken + len(failed), last
         parts.tell("verify", tried, max(every, tried))
-    _refuse_broken(parts, job, broken, [])
+    refuse_broken(parts, job, broken, [])
     return "retire"
 
 
@@ -311,34 +285,22 @@ def _named(row: Row) -> _Name:
     return row["owner_kind"], row["owner_id"], row["epoch"]
 
 
-def _tell(parts: Parts, job: Job) -> None:
-    now = _now(parts, job)
-    parts.tell(now.phase, now.done, max(now.total, now.done))
-
-
-def _refuse_broken(parts: Parts, job: Job, broken: int, keks: list[str]) -> None:
-    with parts.store.transaction() as tx:
-        note_failed(tx, job, broken)
-    if broken:
-        under = f" (under {', '.join(keks)})" if keks else ""
-        raise Misconfigured(
-            "keys_do_not_open",
-            f"{broken} keys do not open{under} and stay as they are; nothing is retired before they do. "
-            "See which: connector vault verify",
-        )
-
-
-_KEK_PHASES: Mapping[Phase, _Act] = {
+_KEK_PHASES: Mapping[Phase, Act] = {
     "distribute": _distribute,
     "promote": _promote,
     "rewrap": _rewrap,
     "verify": _verify,
     "retire": _retire,
 }
-_TENANT_KEY_PHASES: Mapping[Phase, _Act] = {
+_TENANT_KEY_PHASES: Mapping[Phase, Act] = {
     "distribute": _nothing_to_distribute,
     "promote": _begin_epoch,
     "rewrap": _rewrap_data_keys,
     "verify": _verify_data_keys,
     "retire": _retire_tenant_keys,
+}
+_PHASES: Mapping[Kind, Mapping[Phase, Act]] = {
+    "kek": _KEK_PHASES,
+    "tenant_keys": _TENANT_KEY_PHASES,
+    "indexes": INDEX_PHASES,
 }

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from connector import connections, consent
 from connector.connections import Connection
 from connector.consent import Direction
+from connector.flows.choices import choice_now
 from connector.flows.gateway import Gateway
+from connector.flows.provider_terms import terms_of
 from connector.model.errors import NotFound
 from connector.model.tags import Account, Category, Choice, Link, Notice, Purpose, Standing, Tags, Use
-from connector.people import User, find_user
-from connector.policy import Decision
+from connector.people import User, find_user, trusted
+from connector.policy import OWN, Decision
 from connector.records import SealedValue
 from connector.storage import Transaction
 from providers.capabilities import field_group
@@ -56,16 +58,23 @@ class Ground:
 
 def ground_of(gateway: Gateway, tx: Transaction, tenant_id: str, sub: str) -> Ground:
     """What stands with a person now. Raises NotFound for nobody, and for a deleted account."""
-    user = find_user(tx, tenant_id, sub)
-    if user is None or user.account is not Account.OPEN:
+    found = find_user(tx, tenant_id, sub)
+    if found is None or found.account is not Account.OPEN:
         raise NotFound("user")
+    user = trusted(tx, gateway.vault, found)
     held = connections.of_user(tx, gateway.vault, tenant_id, sub)
     chosen = consent.of_user(tx, gateway.vault, tenant_id, sub)
+    at, mine = tx.now(), {one.id: one for one in held}
     return Ground(
         user,
-        {one.id: one for one in held},
-        {(one.connection_id, one.direction.value, one.field_group): one.choice for one in chosen},
-        tx.now(),
+        mine,
+        {
+            (one.connection_id, one.direction.value, one.field_group): choice_now(
+                gateway, one, mine.get(one.connection_id), at
+            )
+            for one in chosen
+        },
+        at,
     )
 
 
@@ -77,6 +86,7 @@ def decision_on(gateway: Gateway, ground: Ground, use: Use, stored: SealedValue)
         standing_of_value(ground, use, stored),
         ground.at,
         ground.user.last_visit_at,
+        _terms(gateway, ground, stored),
     )
 
 
@@ -90,6 +100,12 @@ def standing_of_value(ground: Ground, use: Use, stored: SealedValue) -> Standing
     if use.purpose is Purpose.SYNC and ground.pushed_to(field_group(stored.pointer) or ""):
         return Standing(account, Link.CONNECTED, Choice.GIVEN, Notice.NONE)
     return Standing(account, Link.NONE, Choice.NONE, Notice.NONE)
+
+
+def _terms(gateway: Gateway, ground: Ground, stored: SealedValue) -> str:
+    """The terms of the provider that a value came from."""
+    connection = ground.connections.get(stored.imported_from or "")
+    return OWN if connection is None else terms_of(gateway.policy, connection, stored.tags.category)
 
 
 def careful(tags: Tags, user: User) -> Tags:

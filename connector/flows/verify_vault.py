@@ -9,6 +9,7 @@ from connector.clients.sealed import SEALED as CLIENTS
 from connector.connections.sealed import SEALED as CONNECTIONS
 from connector.consent.sealed import SEALED as CONSENT
 from connector.flows import evidence
+from connector.inbox.sealed import SEALED as INBOX
 from connector.model.clock import Clock
 from connector.people.sealed import SEALED as PEOPLE
 from connector.records.sealed import SEALED as RECORDS
@@ -32,6 +33,7 @@ PLACES: tuple[Place, ...] = (
     *RECORDS,
     *CONSENT,
     *AUTHORIZATIONS,
+    *INBOX,
     Place("receipts", "receipts", ("id",), _receipt, "sealed IS NOT NULL"),
 )
 

@@ -7,10 +7,9 @@ from typing import Any
 from connector import connections, consent, records
 from connector.clients import Client
 from connector.consent import Consent, Direction
+from connector.flows.consent_evidence import enter_choice
 from connector.flows.gateway import Gateway
 from connector.flows.standings import ground_of
-from connector.ledger import Entry, append
-from connector.ledger import Kind as EntryKind
 from connector.model.errors import Conflict, NotFound
 from connector.model.tags import Choice
 from connector.records import Change
@@ -42,7 +41,7 @@ def withdraw_in(
     current = consent.find(tx, gateway.vault, given.tenant_id, given.id) or given
     if current.choice is Choice.WITHDRAWN:
         return current
-    if current.choice is not Choice.GIVEN:
+    if current.choice not in {Choice.GIVEN, Choice.STALE}:
         raise Conflict("not_given", "This choice was not given, so there is nothing to withdraw.")
     ended = consent.withdraw(tx, gateway.vault, current, by=by, method=method)
     if ended.direction is Direction.PUSH:
@@ -50,19 +49,8 @@ def withdraw_in(
         records.void_deliveries(tx, ended.connection_id, ended.field_group, outcome)
     elif ended.field_group in _CARDS:
         _close_feed(tx, ended)
-    facts: dict[str, Any] = {
-        "client": client_id,
-        "connection": ended.connection_id,
-        "consent": ended.id,
-        "event": "withdrawn",
-        "direction": ended.direction.value,
-        "field_group": ended.field_group,
-        "method": method,
-        "by": by,
-        "fingerprint": ended.fingerprint.hex(),
-    }
-    pseudonym = None if connection is None else connection.pseudonym
-    append(tx, Entry(EntryKind.CONSENT, ended.tenant_id, pseudonym, facts))
+    facts: dict[str, Any] = {"client": client_id, "event": "withdrawn", "method": method, "by": by}
+    enter_choice(gateway, tx, connection, ended, facts)
     return ended
 
 

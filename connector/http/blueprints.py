@@ -13,6 +13,7 @@ from connector.http.api import (
     deliveries,
     disclosures,
     imports,
+    inbox,
     portal,
     profile,
     providers,
@@ -21,7 +22,7 @@ from connector.http.api import (
     users,
 )
 from connector.http.oauth import authorize, introspect, jwks, metadata, par, revoke, token, userinfo
-from connector.http.pages import portal_actions, portal_views
+from connector.http.pages import portal_actions, portal_inbox, portal_policy, portal_views
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.blueprint,
@@ -46,10 +47,13 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     revocations.blueprint,
     receipts.blueprint,
     disclosures.blueprint,
+    inbox.blueprint,
     users.blueprint,
     portal.blueprint,
     signals.blueprint,
     deletions.blueprint,
     portal_views.blueprint,
     portal_actions.blueprint,
+    portal_inbox.blueprint,
+    portal_policy.blueprint,
 )

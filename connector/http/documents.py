@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template
 
 from connector.http import openapi
 from connector.http.context import gateway
-from connector.http.operations import operation
+from connector.http.operations import FLAG, an_object, operation
 from connector.http.pages.cookies import host_cookie
 from connector.http.pages.portal_session import COOKIE as SESSION_COOKIE
 
@@ -21,6 +21,13 @@ blueprint = Blueprint("documents", __name__)
 def machine_readable() -> Response:
     """The OpenAPI 3.1 document of every route."""
     return jsonify(_document())
+
+
+@blueprint.get("/.well-known/gpc.json")
+@operation("Global Privacy Control is honoured here", "Documents", answers={200: an_object({"gpc": FLAG})})
+def privacy_control() -> Response:
+    """What the W3C draft on Global Privacy Control asks sites to say that keep to it."""
+    return jsonify({"gpc": True, "lastUpdate": "2026-11-22"})
 
 
 @blueprint.get("/docs")

@@ -15,9 +15,11 @@ from connector.http.pages.error import error_page
 from connector.http.problems import problem_answer
 from connector.http.surfaces import Surface, surface_of
 from connector.model.errors import ConnectorError, Misconfigured, NotFound, TooMany, TryLater
+from vault import KeyServiceOut
 
 _log = structlog.get_logger()
 _SERVER_ERROR = 500
+_KEYS_BACK_S = 10  # as long as a key service is left alone that did not answer
 _NAMED = {
     404: "not_found",
     405: "method_not_allowed",
@@ -50,6 +52,7 @@ class Unexpected(ConnectorError):
 def install(app: Flask) -> None:
     """Map every error of `app` to its answer."""
     app.register_error_handler(ConnectorError, answer_for)
+    app.register_error_handler(KeyServiceOut, _without_keys)
     app.register_error_handler(HTTPException, _from_http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -79,6 +82,11 @@ def _from_http(error: HTTPException) -> Response:
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
+
+
+def _without_keys(error: KeyServiceOut) -> Response:
+    hint = "The keys that this needs cannot be had just now. Nothing was lost; ask again."
+    return answer_for(TryLater(hint, retry_after_s=_KEYS_BACK_S, code="keys_unavailable", detail=error.what))
 
 
 def _unexpected(error: Exception) -> Response:

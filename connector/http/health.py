@@ -11,10 +11,12 @@ from connector.clients import tenant_named
 from connector.http.context import gateway
 from connector.http.operations import TEXT, an_object, operation
 from connector.model.errors import ConnectorError
+from vault import SERVES_WITHOUT_SERVICE_S
 
 blueprint = Blueprint("health", __name__)
 
 LONGEST_HOLD_S = 12.0  # a sign-up holds its answer while it asks whose it is, which has a deadline of 10 s
+KEYS_FROM_MEMORY = "the key service does not answer; what is in memory serves"
 
 _log = structlog.get_logger()
 
@@ -38,10 +40,11 @@ def healthy() -> dict[str, str]:
 def ready() -> tuple[dict[str, Any], int]:
     """The database answers, its schema is there, and no provider's answer waits to be stored.
 
-    Redis is a helper: losing it makes nobody unready.
+    Redis is a helper: losing it makes nobody unready. A key service that is out makes nobody unready either, while
+    the keys in memory serve: else one outage would take every node out at once.
     """
-    checks = {"database": _database(), "policy": _policy(), "held_answers": _held()}
-    good = all(found == "ok" for found in checks.values())
+    checks = {"database": _database(), "policy": _policy(), "held_answers": _held(), "keys": _keys()}
+    good = all(found in {"ok", KEYS_FROM_MEMORY} for found in checks.values())
     return {"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503
 
 
@@ -58,6 +61,14 @@ def _database() -> str:
 def _policy() -> str:
     parts = gateway()
     return "ok" if parts.policy.in_effect(parts.clock.now()) is not None else "no version is in effect yet"
+
+
+def _keys() -> str:
+    found = gateway().vault.health()
+    if found.ok:
+        return "ok"
+    _log.warning("health.keys", words=found.words, out_for_s=round(found.out_for_s))
+    return KEYS_FROM_MEMORY if found.out_for_s < SERVES_WITHOUT_SERVICE_S else "the key service does not answer"
 
 
 def _held() -> str:

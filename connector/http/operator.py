@@ -20,7 +20,9 @@ from connector.flows.gateway import Gateway
 from connector.http import headers
 from connector.http.operations import operation
 from connector.model.errors import ConnectorError
+from connector.storage import Transaction
 from connector.work.depth import depths
+from vault.jobs import under_way
 
 
 class FromDatabase(Collector):
@@ -55,9 +57,29 @@ class FromDatabase(Collector):
             for depth in depths(tx):
                 work.add_metric([depth.table, depth.state], depth.many)
                 oldest[depth.table] = max(oldest.get(depth.table, 0.0), depth.overdue_s)
+            rotations = list(_rotations(tx))
         for kind, seconds in sorted(oldest.items()):
             overdue.add_metric([kind], seconds)
-        yield from (connections, work, overdue)
+        yield from (connections, work, overdue, *rotations)
+
+
+def _rotations(tx: Transaction) -> Iterator[GaugeMetricFamily]:
+    """Of rotations under way: their phase, how many keys are done and left, how many would not open, and the rate."""
+    labels = ["kind"]
+    phase = GaugeMetricFamily(
+        "connector_rotation_phase", "The phase of a rotation that is under way.", labels=[*labels, "phase"]
+    )
+    done = GaugeMetricFamily("connector_rotation_done", "Keys or indexes that were replaced.", labels=labels)
+    left = GaugeMetricFamily("connector_rotation_left", "Keys or indexes that are still to be replaced.", labels=labels)
+    failed = GaugeMetricFamily("connector_rotation_failed", "Keys or indexes that cannot be replaced.", labels=labels)
+    rate = GaugeMetricFamily("connector_rotation_per_second", "Replaced a second since it began.", labels=labels)
+    for job in under_way(tx):
+        phase.add_metric([job.kind, job.phase], 1)
+        done.add_metric([job.kind], job.done)
+        left.add_metric([job.kind], max(0, job.total - job.done))
+        failed.add_metric([job.kind], job.failed)
+        rate.add_metric([job.kind], job.done / max(0.001, (job.heartbeat_at - job.created_at) / 1000))
+    yield from (phase, done, left, failed, rate)
 
 
 def create_operator_app(gateway: Gateway) -> Flask:

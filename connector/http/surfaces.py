@@ -13,7 +13,7 @@ class Surface(Enum):
     PAGE = "page"  # a person in a browser
 
 
-_PAGES = ("/oauth/authorize", "/callback", "/portal", "/deletions", "/docs", "/static")
+_PAGES = ("/oauth/authorize", "/callback", "/portal", "/deletions", "/docs", "/static", "/mail")
 
 
 def surface_of(path: str) -> Surface:

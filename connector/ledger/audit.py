@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from connector.ledger.intents import INTENTS, OUTCOMES, attempt_of
 from connector.ledger.merkle import EMPTY_ROOT, Node, fold, grow, hash_leaf, subtrees
 from connector.ledger.note import parse_checkpoint, signed_by
 from connector.ledger.tree import size
 from connector.storage import Row, Transaction
 
 PAGE = 1024
+Unanswered = tuple[int, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked. `signed_to`: the greatest size under a checkpoint whose signature was verified."""
+    """What was checked.
+
+    `signed_to`: the greatest size under a checkpoint whose signature was verified. `unanswered`: attempts at something
+    outside that no entry gives an outcome, as (id of the intent's entry, kind, work, attempt): under way, or cut off.
+    """
 
     size: int
     waiting: int
@@ -40,6 +47,7 @@ class Report:
     signed_to: int
     root: bytes
     problem: Problem | None
+    unanswered: tuple[Unanswered, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -71,7 +79,8 @@ def verify(
         walk.run(progress or _silent)
     except _Wrong as wrong:
         problem = wrong.problem
-    return Report(walk.size, walk.waiting, walk.checkpoints, walk.signed_to, walk.top, problem)
+    unanswered = tuple((entry, kind, *attempt) for attempt, (entry, kind) in walk.unanswered.items())
+    return Report(walk.size, walk.waiting, walk.checkpoints, walk.signed_to, walk.top, problem, unanswered)
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -86,6 +95,7 @@ class _Walk:
         self.size = size(tx)
         self.waiting = self.checkpoints = self.signed_to = 0
         self.top = EMPTY_ROOT
+        self.unanswered: dict[tuple[str, int], tuple[int, str]] = {}
         self._frontier: list[tuple[Node, bytes]] = []
 
     def run(self, progress: Callable[[int, int], None]) -> None:
@@ -97,7 +107,7 @@ class _Walk:
         self.top = fold([value for _, value in self._frontier])
         self._outside()
         for row in _pages(self.tx, "tree_index IS NULL"):
-            _check_entry(row, f"waiting entry id={row['id']}")
+            self._entry(row, f"waiting entry id={row['id']}")
             self.waiting += 1
 
     def _page(self, start: int, end: int, signed: dict[int, Row]) -> None:
@@ -111,13 +121,21 @@ class _Walk:
         )
         self._check_places(rows, start, end)
         for row in rows:
-            _check_entry(row, f"entry tree_index={row['tree_index']}")
+            self._entry(row, f"entry tree_index={row['tree_index']}")
         made = grow(self._frontier, start, [bytes(row["leaf_hash"]) for row in rows])
         self._check_nodes(made)
         known = dict(self._frontier) | dict(made)
         for at in sorted(n for n in signed if start < n <= end):
             self._checkpoint(signed[at], fold([known[node] for node in subtrees(0, at)]))
         self._frontier = [(node, known[node]) for node in subtrees(0, end)]
+
+    def _entry(self, row: Row, place: str) -> None:
+        facts = _check_entry(row, place)
+        begun, ended = attempt_of(row["kind"], facts, INTENTS), attempt_of(row["kind"], facts, OUTCOMES)
+        if begun is not None:
+            self.unanswered[begun] = (int(row["id"]), row["kind"])
+        if ended is not None:
+            self.unanswered.pop(ended, None)
 
     def _check_places(self, rows: Sequence[Row], start: int, end: int) -> None:
         places = [int(row["tree_index"]) for row in rows]
@@ -201,7 +219,8 @@ def _pages(tx: Transaction, where: str) -> Iterator[Row]:
         last = int(rows[-1]["id"])
 
 
-def _check_entry(row: Row, place: str) -> None:
+def _check_entry(row: Row, place: str) -> Mapping[str, Any]:
+    """Its facts, if it is what it says it is."""
     text = row["entry"]
     if bytes(row["leaf_hash"]) != hash_leaf(text.encode()):
         raise _Wrong(place, "its leaf_hash is not that of its entry")
@@ -212,3 +231,5 @@ def _check_entry(row: Row, place: str) -> None:
     for column, key in (("tenant_id", "tenant"), ("pseudonym", "pseudonym"), ("kind", "kind"), ("at", "at")):
         if row[column] != stated.get(key):
             raise _Wrong(place, f"its {column} is not what its entry says")
+    facts: Mapping[str, Any] = stated.get("facts") or {}
+    return facts

@@ -10,6 +10,7 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
 
+from connector.ledger.intents import follow, followed
 from connector.ledger.kinds import Fact, check_facts
 from connector.ledger.merkle import hash_leaf
 from connector.storage import Row, Transaction
@@ -72,7 +73,11 @@ def append_all(tx: Transaction, entries: Sequence[Entry]) -> list[int]:
     ids: list[int] = []
     rest = iter(entries)
     while chunk := list(islice(rest, ROWS_PER_INSERT)):
-        ids += _insert(tx, chunk, at)
+        given = _insert(tx, chunk, at)
+        ids += given
+        if followed([entry.kind for entry in chunk]):
+            for entry_id, entry in zip(given, chunk, strict=True):
+                follow(tx, entry_id, entry.kind, entry.facts)
     return ids
 
 

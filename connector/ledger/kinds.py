@@ -34,6 +34,8 @@ class Kind(StrEnum):
     IDENTITY_UNLINKED = "identity_unlinked"
     CONNECTION_CREATED = "connection_created"
     CONNECTION_REAUTHORIZED = "connection_reauthorized"
+    CONNECTION_ADOPTED = "connection_adopted"
+    ADOPTION_CONFIRMED = "adoption_confirmed"
     CONNECTION_MOVED = "connection_moved"
     TOKEN_HANDOUT = "token_handout"  # noqa: S105  a word, no secret
     REFRESH = "refresh"
@@ -56,8 +58,13 @@ class Kind(StrEnum):
     RECEIPT = "receipt"
     PORTAL_OPENED = "portal_opened"
     POLICY_IN_EFFECT = "policy_in_effect"
+    POLICY_ANNOUNCED = "policy_announced"
     SETTING_CHANGED = "setting_changed"
     CHECKPOINT_KEY = "checkpoint_key"
+    NOTICE_POSTED = "notice_posted"
+    STANCE = "stance"
+    AGE_LEARNED = "age_learned"
+    FORWARDED = "forwarded"
 
 
 def _matching(pattern: re.Pattern[str]) -> Shape:
@@ -140,11 +147,13 @@ KINDS: Mapping[Kind, Mapping[str, Shape]] = {
     Kind.IDENTITY_UNLINKED: _facts(_OUTCOME, identity=_id("idn")),
     Kind.CONNECTION_CREATED: _facts(identity=_id("idn"), generation=_number, imports=_list_of(word)),
     Kind.CONNECTION_REAUTHORIZED: _facts(identity=_id("idn"), generation=_number, widened=_flag, flow=word),
+    Kind.CONNECTION_ADOPTED: _facts(identity=_id("idn"), generation=_number, verified=_flag, renewed=_flag),
+    Kind.ADOPTION_CONFIRMED: _facts(method=word),
     Kind.CONNECTION_MOVED: _facts(_REFRESH, reason=word, old=word, new=word),
     Kind.TOKEN_HANDOUT: _facts(generation=_number, expires_at=_number, refreshed=_flag, stale=_flag, proof=_flag),
     Kind.REFRESH: _facts(_REFRESH, _OUTCOME),
     Kind.PROVIDER_REQUEST: _facts(_REFRESH, _OUTCOME, _WORK, action=word, http_status=_number),
-    Kind.IMPORT_STARTED: _facts(_WORK, number=_number, kinds=_list_of(word), asked_by=word),
+    Kind.IMPORT_STARTED: _facts(_WORK, number=_number, kinds=_list_of(word), asked_by=word, attempt=_number),
     Kind.IMPORT: _facts(
         _OUTCOME,
         _WORK,
@@ -158,7 +167,7 @@ KINDS: Mapping[Kind, Mapping[str, Shape]] = {
         cards=_number,
         pages=_number,
     ),
-    Kind.RELEASE: _facts(_VALUES, _WORK, pointers=_pointers),
+    Kind.RELEASE: _facts(_VALUES, _WORK, pointers=_pointers, release=_id("rel")),
     Kind.POLICY_REFUSED: _facts(_VALUES, _WORK, action=word, reason=word),
     Kind.RECORDS_CHANGED: _facts(_VALUES, pointers=_pointers, action=word),
     Kind.PUSH_INTENT: _facts(_VALUES, _WORK, attempt=_number, pointers=_pointers),
@@ -174,7 +183,14 @@ KINDS: Mapping[Kind, Mapping[str, Shape]] = {
     Kind.RECEIPT: _facts(_RECEIPT, _WORK, about=word),
     Kind.PORTAL_OPENED: _facts(),
     Kind.POLICY_IN_EFFECT: _facts(sha256=digest, effective_at=_number),
+    Kind.POLICY_ANNOUNCED: _facts(
+        sha256=digest, effective_at=_number, older=version, opened=_number, eased=_number, closed=_number
+    ),
     Kind.SETTING_CHANGED: _facts(setting=word, action=word, digest=digest),
+    Kind.NOTICE_POSTED: _facts(notice=_id("ntc"), about=word, count=_number),
+    Kind.STANCE: _facts(toward=word, stance=word),
+    Kind.AGE_LEARNED: _facts(age=word, reason=word),
+    Kind.FORWARDED: _facts(_OUTCOME, recipient=word, forwarding=_id("fwd"), receipt=_id("rcp")),
     Kind.CHECKPOINT_KEY: _facts(kid=_matching(_KID), action=word, public_key=digest),
 }
 

@@ -33,6 +33,13 @@ PREFIXES = {
     "req": "request",
     "wrk": "worker",
     "sec": "client secret",
+    "ntc": "notice",
+    "ibx": "notice in a person's inbox",
+    "stc": "stance",
+    "mal": "letter",
+    "rel": "release to somebody outside",
+    "fwd": "forwarded erasure",
+    "chd": "child's account",
 }
 
 

@@ -14,12 +14,12 @@ from connector.model.errors import Misconfigured
 from connector.model.ids import new_id
 from connector.people.users import User
 from connector.storage import Row, Transaction
-from vault import Address, DataKey, Owner, RowSealBroken, Vault, epoch_of
+from vault import Address, BlindIndex, DataKey, Indexes, Owner, RowSealBroken, Vault, epoch_of
 from vault.rowseal import Field
 
-_TABLE = "identities"
+TABLE = "identities"
 _PLACE = "identities.subject"
-_PURPOSE = "identity"
+PURPOSE = "identity"
 _GENERATION = 1
 
 
@@ -46,22 +46,53 @@ class NewIdentity:
     subject: str
 
 
-def subject_index(tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity) -> bytes:
-    """32 bytes that stand for the account in this tenant, and for no other account."""
+def subject_index(indexes: Indexes, account: NewIdentity) -> BlindIndex:
+    """32 bytes that stand for the account in this tenant, and for no other account; and those of a newer key."""
     parts = (account.integration_id, account.issuer, account.subject)
-    return vault.index(tx, tenant_id, _PURPOSE, *(part.encode() for part in parts))
+    return indexes.of(PURPOSE, *(part.encode() for part in parts))
 
 
 def find_identity(tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity) -> Identity | None:
     """The identity that this account is linked as, or None. Raises Misconfigured where its row was tampered with."""
-    row = tx.one(
-        """SELECT * FROM identities WHERE tenant_id = :tenant AND integration_id = :integration
-             AND subject_index = :index AND unlinked_at IS NULL""",
-        tenant=tenant_id,
-        integration=account.integration_id,
-        index=subject_index(tx, vault, tenant_id, account),
+    row, index = found_by_account(
+        tx, vault, tenant_id, account, "SELECT * FROM identities WHERE unlinked_at IS NULL AND"
     )
-    return None if row is None else _checked(tx, vault, row)
+    if row is None:
+        return None
+    if bytes(row["subject_index"]) in {index.now, index.next}:
+        return _checked(tx, vault, row)
+    return _checked(tx, vault, {**row, "subject_index": row["subject_index_next"], "seal": row["seal_next"] or b""})
+
+
+def was_unlinked(tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity) -> bool:
+    """Whether this account stood for somebody here once, and was unlinked."""
+    select = "SELECT * FROM identities WHERE unlinked_at IS NOT NULL AND"
+    row, _index = found_by_account(tx, vault, tenant_id, account, select)
+    return row is not None
+
+
+def found_by_account(
+    tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity, select: str
+) -> tuple[Row | None, BlindIndex]:
+    """The row whose index stands for the account, whichever of two keys made it.
+
+    Outside a transaction the keys may change between two statements; then it is looked again.
+    """
+    while True:
+        indexes = vault.indexes(tx, tenant_id)
+        index = subject_index(indexes, account)
+        among = "subject_index = :now"
+        if index.next is not None:
+            among = "(subject_index IN (:now, :next) OR subject_index_next = :next)"
+        row = tx.one(
+            f"{select} tenant_id = :tenant AND integration_id = :integration AND {among}",
+            tenant=tenant_id,
+            integration=account.integration_id,
+            now=index.now,
+            **({} if index.next is None else {"next": index.next}),
+        )
+        if row is not None or vault.indexes(tx, tenant_id).names == indexes.names:
+            return row, index
 
 
 def link_identity(tx: Transaction, vault: Vault, user: User, account: NewIdentity) -> Identity:
@@ -70,6 +101,7 @@ def link_identity(tx: Transaction, vault: Vault, user: User, account: NewIdentit
     Raises:
         UniqueViolation: it stands for somebody already.
     """
+    index = subject_index(vault.indexes(tx, user.tenant_id), account)
     key = vault.key(tx, user.owner)
     row: dict[str, Any] = {
         "id": new_id("idn"),
@@ -77,18 +109,19 @@ def link_identity(tx: Transaction, vault: Vault, user: User, account: NewIdentit
         "integration_id": account.integration_id,
         "issuer": account.issuer,
         "sub": user.sub,
-        "subject_index": subject_index(tx, vault, user.tenant_id, account),
+        "subject_index": index.now,
+        "subject_index_next": index.next,
         "created_at": tx.now(),
         "unlinked_at": None,
     }
     sealed = key.seal(_address(row), account.subject.encode(), generation=_GENERATION)
     tx.run(
-        """INSERT INTO identities (id, tenant_id, integration_id, issuer, sub, subject_index, subject,
-                                   created_at, unlinked_at, seal)
-           VALUES (:id, :tenant_id, :integration_id, :issuer, :sub, :subject_index, :subject,
-                   :created_at, :unlinked_at, :seal)""",
+        """INSERT INTO identities (id, tenant_id, integration_id, issuer, sub, subject_index, subject_index_next,
+                                   subject, created_at, unlinked_at, seal, seal_next)
+           VALUES (:id, :tenant_id, :integration_id, :issuer, :sub, :subject_index, :subject_index_next,
+                   :subject, :created_at, :unlinked_at, :seal, :seal_next)""",
         subject=sealed,
-        seal=_seal(tx, vault, row),
+        **_seals(tx, vault, row),
         **row,
     )
     return _from_row(row)
@@ -146,15 +179,16 @@ def subject_of(tx: Transaction, vault: Vault, identity: Identity) -> str:
 
 def unlink(tx: Transaction, vault: Vault, identity: Identity) -> None:
     """The account no longer stands for the person. Its connections are the caller's to end first."""
+    vault.indexes(tx, identity.tenant_id)  # held: the seals below bind the indexes that are read here
     row = tx.one("SELECT * FROM identities WHERE id = :id AND unlinked_at IS NULL", id=identity.id)
     if row is None:
         return
     now = tx.now()
     tx.run(
-        "UPDATE identities SET unlinked_at = :now, seal = :seal WHERE id = :id",
+        "UPDATE identities SET unlinked_at = :now, seal = :seal, seal_next = :seal_next WHERE id = :id",
         now=now,
-        seal=_seal(tx, vault, {**row, "unlinked_at": now}),
         id=identity.id,
+        **_seals(tx, vault, {**row, "unlinked_at": now}),
     )
 
 
@@ -168,9 +202,9 @@ def forget_identity(tx: Transaction, identity_id: str) -> None:
     tx.run("DELETE FROM identities WHERE id = :id AND unlinked_at IS NOT NULL", id=identity_id)
 
 
-def _checked(tx: Transaction, vault: Vault, row: Row) -> Identity:
+def _checked(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> Identity:
     try:
-        _tenant_key(tx, vault, row).check_row(_TABLE, _sealed_fields(row), row["seal"])
+        _tenant_key(tx, vault, row).check_row(TABLE, sealed_fields(row), bytes(row["seal"]))
     except RowSealBroken as error:
         raise Misconfigured(
             "row_seal_broken",
@@ -180,15 +214,19 @@ def _checked(tx: Transaction, vault: Vault, row: Row) -> Identity:
     return _from_row(row)
 
 
-def _seal(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> bytes:
-    return _tenant_key(tx, vault, row).seal_row(_TABLE, _sealed_fields(row))
+def _seals(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """The row's seal, and the one that it has once the newer index has taken the older one's place."""
+    key, beside = _tenant_key(tx, vault, row), row["subject_index_next"]
+    moved = None if beside is None else key.seal_row(TABLE, sealed_fields({**row, "subject_index": beside}))
+    return {"seal": key.seal_row(TABLE, sealed_fields(row)), "seal_next": moved}
 
 
 def _tenant_key(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> DataKey:
     return vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"]))
 
 
-def _sealed_fields(row: Mapping[str, Any]) -> list[Field]:
+def sealed_fields(row: Mapping[str, Any]) -> list[Field]:
+    """What the row's seal is over."""
     names = ("id", "tenant_id", "integration_id", "issuer", "sub", "subject_index", "created_at", "unlinked_at")
     return [row[name] for name in names]
 

@@ -82,6 +82,20 @@ def end_session(tx: Transaction, session: Secret) -> None:
     tx.run("UPDATE portal_sessions SET ended_at = :now WHERE hash = :hash", now=tx.now(), hash=_hash(session))
 
 
+def portal_of(tx: Transaction, tenant_id: str, sub: str) -> list[dict[str, Any]]:
+    """A person's links and sessions: when, through which app; the secrets are kept nowhere. Times in ms."""
+    found: list[dict[str, Any]] = []
+    for table, ended in (("portal_links", "used_at"), ("portal_sessions", "ended_at")):
+        rows = tx.all(
+            f"""SELECT client_id, created_at, expires_at, {ended} AS ended_at FROM {table}
+                WHERE tenant_id = :tenant AND sub = :sub ORDER BY created_at""",
+            tenant=tenant_id,
+            sub=sub,
+        )
+        found += [{"what": table, **row} for row in rows]
+    return found
+
+
 def forget_portal(tx: Transaction, tenant_id: str, sub: str) -> None:
     """Delete a person's links and sessions."""
     for table in ("portal_links", "portal_sessions"):

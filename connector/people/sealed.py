@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from connector.people import identities, portal
+from connector.people import children, identities, portal
 from connector.storage import Row
 from vault import Owner, epoch_of
 from vault.verification import Keys, Place
 
 
 def _identity(keys: Keys, row: Row) -> None:
-    keys.of_tenant(row["tenant_id"]).check_row("identities", identities._sealed_fields(row), bytes(row["seal"]))  # noqa: SLF001  one room
+    key = keys.of_tenant(row["tenant_id"])
+    key.check_row(identities.TABLE, identities.sealed_fields(row), bytes(row["seal"]))
+    if row["subject_index_next"] is not None:
+        moved = {**row, "subject_index": row["subject_index_next"]}
+        key.check_row(identities.TABLE, identities.sealed_fields(moved), bytes(row["seal_next"] or b""))
 
 
 def _subject(keys: Keys, row: Row) -> None:
@@ -24,9 +28,20 @@ def _portal(table: str, keys: Keys, row: Row) -> None:
     keys.of_tenant(row["tenant_id"]).check_row(table, portal._fields(row), bytes(row["seal"]))
 
 
+def _child(keys: Keys, row: Row) -> None:
+    keys.of_tenant(row["tenant_id"]).check_row(children.TABLE, children.sealed_fields(row), bytes(row["seal"]))
+
+
+def _approval(keys: Keys, row: Row) -> None:
+    key = keys.of(Owner(row["tenant_id"], "tenant", row["tenant_id"]), row["key_epoch"])
+    key.open(children.address(row), bytes(row["approval"]), generation=1)
+
+
 SEALED = (
     Place("identities", "identities", ("id",), _identity),
     Place("identities.subject", "identities", ("id",), _subject, "unlinked_at IS NULL"),
+    Place("child_accounts", "child_accounts", ("id",), _child),
+    Place("child_accounts.approval", "child_accounts", ("id",), _approval, "approval IS NOT NULL"),
     Place("portal_links", "portal_links", ("hash",), partial(_portal, "portal_links")),
     Place("portal_sessions", "portal_sessions", ("hash",), partial(_portal, "portal_sessions")),
 )

@@ -52,10 +52,22 @@ def create_user(tx: Transaction, vault: Vault, tenant_id: str, *, age: Age = Age
     return user
 
 
+def newest_visit(tx: Transaction) -> int | None:
+    """When anybody at all came by last (ms); None where there is nobody."""
+    row = tx.one("SELECT MAX(last_visit_at) AS at FROM users")
+    return None if row is None or row["at"] is None else int(row["at"])
+
+
 def find_user(tx: Transaction, tenant_id: str, sub: str) -> User | None:
     """The tenant's user, deleted accounts included; None for anybody else's."""
     row = tx.one("SELECT * FROM users WHERE sub = :sub AND tenant_id = :tenant", sub=sub, tenant=tenant_id)
     return None if row is None else _from_row(row)
+
+
+def everybody(tx: Transaction, tenant_id: str) -> list[str]:
+    """Whoever has an account with a tenant now."""
+    rows = tx.all("SELECT sub FROM users WHERE tenant_id = :tenant AND account = 'open' ORDER BY sub", tenant=tenant_id)
+    return [row["sub"] for row in rows]
 
 
 def visit(tx: Transaction, user: User) -> User:

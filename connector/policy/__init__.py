@@ -8,15 +8,20 @@ stores a decision: it is taken again at each use.
 from connector.policy.age import AgeRange, BirthDate, age_of
 from connector.policy.check import Flow, PolicyUnsound, check, flows, load_sound_policy
 from connector.policy.decision import Decision, Policy, explain
+from connector.policy.diff import Change, Difference, difference, notice
 from connector.policy.load import load_policy
+from connector.policy.overlays import OWN
 from connector.policy.proof import Report, Violation, prove
 from connector.policy.rules import PolicyUnreadable
 from connector.policy.versions import Version
 
 __all__ = [
+    "OWN",
     "AgeRange",
     "BirthDate",
+    "Change",
     "Decision",
+    "Difference",
     "Flow",
     "Policy",
     "PolicyUnreadable",
@@ -26,9 +31,11 @@ __all__ = [
     "Violation",
     "age_of",
     "check",
+    "difference",
     "explain",
     "flows",
     "load_policy",
     "load_sound_policy",
+    "notice",
     "prove",
 ]

@@ -35,14 +35,16 @@ class Flow:
     clauses: tuple[str, ...]
 
 
-def check(directory: Path, *, stopwatch: Callable[[], float] = time.perf_counter) -> Report:
+def check(directory: Path, texts: Path | None = None, *, stopwatch: Callable[[], float] = time.perf_counter) -> Report:
     """The proof of every version under a directory, as one report on the newest with the violations of all.
+
+    `texts` as for `load_policy`.
 
     Raises:
         PolicyUnreadable: when a file cannot be taken as it is.
     """
     started = stopwatch()
-    reports = [prove(version) for version in load_policy(directory).versions]
+    reports = [prove(version) for version in load_policy(directory, texts).versions]
     violations = tuple(violation for report in reports for violation in report.violations)
     return replace(reports[-1], violations=violations, seconds=round(stopwatch() - started, 3))
 
@@ -56,14 +58,16 @@ class PolicyUnsound(Misconfigured):
         super().__init__("policy_unsound", f"{violations[0]}{others}")
 
 
-def load_sound_policy(directory: Path) -> Policy:
+def load_sound_policy(directory: Path, texts: Path | None = None) -> Policy:
     """The policy for a server to start with: loaded, and every version proven in every combination.
+
+    `texts` as for `load_policy`.
 
     Raises:
         PolicyUnreadable: when a file cannot be taken as it is.
         PolicyUnsound: when a version breaks a promise.
     """
-    policy = load_policy(directory)
+    policy = load_policy(directory, texts)
     violations = tuple(violation for version in policy.versions for violation in prove(version).violations)
     if violations:
         raise PolicyUnsound(violations)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from connector.model.tags import Obligation, Standing, Tags, Use
+from connector.policy.overlays import OWN
 from connector.policy.versions import Verdict, Version, in_order
 
 DEFAULT_RULE: Final = "default"
 NO_VERSION_RULE: Final = "no-version"
+CLOCK_RULE: Final = "clock-went-back"
 _TIME_CLAUSE: Final = "7"
 
 
@@ -26,6 +28,7 @@ class Decision:
         version: the version in effect; empty where none is.
         binding_version: the version that binds the person, None where it was not asked for.
         explanation: one sentence for people, without personal data.
+        terms: the provider's terms that refused; empty where a rule of the policy itself decided.
     """
 
     allowed: bool
@@ -35,14 +38,26 @@ class Decision:
     version: str
     binding_version: str | None
     explanation: str
+    terms: str = OWN
 
 
 class Policy:
     """All versions in their order. No clock: every decision is told the time."""
 
-    def __init__(self, versions: Sequence[Version]) -> None:
-        """Order the versions. Raises PolicyUnreadable when they overlap."""
+    def __init__(self, versions: Sequence[Version], *, reached: str = "") -> None:
+        """Order the versions.
+
+        Args:
+            versions: at least one.
+            reached: the newest version that is known to have been in effect: from then on a moment before it is not
+                believed. A clock that went back brings no older version back.
+
+        Raises:
+            PolicyUnreadable: they overlap.
+        """
         self.versions = in_order(versions)
+        names = [version.name for version in self.versions]
+        self._reached = names.index(reached) if reached in names else -1
         self._effective = [version.effective_at for version in self.versions]
         self._posted = [version.posted_at for version in self.versions]
         self._decisions: dict[tuple[int, int, int, int], Decision] = {}
@@ -57,7 +72,20 @@ class Policy:
         place = bisect_right(self._posted, bound_at)
         return self.versions[place - 1] if place else None
 
-    def decide(self, use: Use, tags: Tags, standing: Standing, at: int, bound_at: int | None = None) -> Decision:
+    def known(self, name: str) -> Version | None:
+        """The version of that name."""
+        return next((version for version in self.versions if version.name == name), None)
+
+    def as_posted(self, posted: Mapping[str, int], reached: str = "") -> Policy:
+        """The same versions, each posted when it truly was (by name, ms). Raises PolicyUnreadable as `Policy`."""
+        versions = [
+            version.posted(posted[version.name]) if version.name in posted else version for version in self.versions
+        ]
+        return Policy(versions, reached=reached)
+
+    def decide(  # noqa: PLR0917  the question has this many parts, and it is asked for every value
+        self, use: Use, tags: Tags, standing: Standing, at: int, bound_at: int | None = None, terms: str = OWN
+    ) -> Decision:
         """Whether `use` of a value with these tags is allowed at `at`, as things stand.
 
         Allowed is what the version in effect allows and the version that binds the person allows too. So a narrowing
@@ -70,15 +98,18 @@ class Policy:
             at: the moment of use, ms since the epoch.
             bound_at: the person's last own visit (a worker is none), ms since the epoch; None asks only the version in
                 effect, for what concerns no one person.
+            terms: the provider's terms that the value comes under; see `Version.terms_for`.
         """
         effective = bisect_right(self._effective, at) - 1
         binding = effective if bound_at is None else bisect_right(self._posted, bound_at) - 1
         if effective < 0 or binding < 0:
             return _no_version(self.versions[effective].name if effective >= 0 else "")
-        now = self.versions[effective].matching(use.index, tags.index, standing.index)
+        if effective < self._reached:
+            return _clock_went_back(self.versions[effective], self.versions[self._reached])
+        now = self.versions[effective].matching(use.index, tags.index, standing.index, terms)
         then = now
         if binding != effective:
-            then = self.versions[binding].matching(use.index, tags.index, standing.index)
+            then = self.versions[binding].matching(use.index, tags.index, standing.index, terms)
         key = (effective, now, -1 if bound_at is None else binding, then)
         decision = self._decisions.get(key)
         if decision is None:  # as many as there are sets of matching rules: bounded by the rules, not by use
@@ -109,10 +140,16 @@ def _decision(
     rule_id = verdict.rule.id if verdict.rule else DEFAULT_RULE
     meaning = verdict.rule.meaning if verdict.rule else "What the policy does not describe is not done."
     head = f"{'Allowed' if verdict.allowed else 'Refused'} by clause {verdict.clause}: {meaning}"
+    if verdict.rule is not None and verdict.rule.quote:
+        head += f' The policy says: "{verdict.rule.quote}"'
+    overlay = (decided_by or version).overlay_of(verdict.rule) if verdict.rule else None
+    if overlay is not None:
+        head += f" So the terms of {overlay.title} want it ({overlay.source})."
     if decided_by is not None:
         head += f" So says version {decided_by.name}, which binds this person until they come back (clause 7)."
     name = bound.name if bound else None
-    return Decision(verdict.allowed, verdict.clause, rule_id, obligations, version.name, name, head)
+    terms = overlay.name if overlay else OWN
+    return Decision(verdict.allowed, verdict.clause, rule_id, obligations, version.name, name, head, terms)
 
 
 def _no_version(version: str) -> Decision:
@@ -124,6 +161,22 @@ def _no_version(version: str) -> Decision:
         rule_id=NO_VERSION_RULE,
         obligations=(),
         version=version,
+        binding_version=None,
+        explanation=refused,
+    )
+
+
+def _clock_went_back(version: Version, reached: Version) -> Decision:
+    refused = (
+        f"Refused by clause {_TIME_CLAUSE}: the clock says that version {version.name} is in effect, but version "
+        f"{reached.name} has been already. The clock must be set right."
+    )
+    return Decision(
+        allowed=False,
+        clause=_TIME_CLAUSE,
+        rule_id=CLOCK_RULE,
+        obligations=(),
+        version=version.name,
         binding_version=None,
         explanation=refused,
     )

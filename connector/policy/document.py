@@ -7,6 +7,7 @@ when a promise is broken. Tests belong to a clause by their name: `test_clause_3
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from connector.policy.check import flows
 from connector.policy.decision import Policy
 from connector.policy.load import load_policy
 from connector.policy.proof import Report, prove
-from connector.policy.rules import Effect, Kind, Promise, Rule
+from connector.policy.rules import Effect, Kind, Overlay, Promise, Rule
 from connector.policy.versions import Version
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -29,14 +30,19 @@ that the software does what the policy says; it is no statement about the law of
 _TAIL = """
 ## Keeping it true
 
-- Rules stand in `config/policy/<version>/policy.toml`, promises and the list of flows in `invariants.toml` beside it.
+- Rules stand in `config/policy/<version>/policy.toml`, promises and the list of flows in `invariants.toml` beside it,
+  providers' terms in `overlays/`. A rule may carry a `quote` of the operator's own policy text (`[policy] text`); a
+  quote that does not stand there stops the start.
 - `tests/policy/golden/` holds the possible flows, which rule decides how many combinations, and the SHA-256 of the
   whole table. After a change that is meant: `UPDATE_GOLDEN=1 pytest tests/policy/test_golden.py`, and read the
   difference.
 - The rules are weakened one at a time (dropped, turned round, a dimension freed, an exception or obligation dropped);
-  at least 97 % of the mutants that change anything must break a promise (`tests/policy/test_mutants.py`).
+  at least 97 % of the mutants that change anything must break a promise (`tests/policy/test_mutants.py`). The result is
+  checked in as `tests/policy/golden/mutation.json` and quoted above.
 - After either, run `python -m connector.policy.document`.
-- A version that has been in effect is not edited; a new dated folder is added.
+- A version that has been in effect is not edited; a new dated folder is added. A gateway keeps the hash of every
+  version it worked under and refuses one that was edited, dated back or taken away. One that opens anything must have
+  been announced (`connector policy announce`) and its notice window must be over by the day it takes effect.
 """
 
 
@@ -44,7 +50,8 @@ def page(policy: Policy, tests: dict[str, list[str]]) -> str:
     """The whole page for the newest version."""
     version = policy.versions[-1]
     sections = [_section(version, clause, tests.get(clause, [])) for clause in version.book.clauses]
-    return "\n".join([_HEAD, _figures(prove(version)), _flows(policy), *sections]) + _TAIL
+    parts = [_HEAD, _figures(prove(version)), _mutation(), _table(version, tests), _flows(policy)]
+    return "\n".join([*parts, *sections, *map(_overlay, version.book.overlays)]) + _TAIL
 
 
 def tests_by_clause(directory: Path) -> dict[str, list[str]]:
@@ -95,6 +102,45 @@ def _figures(report: Report) -> str:
         f"{report.flows_possible} flows possible, {report.invariants} promises checked, "
         f"{len(report.violations)} broken. Table `{report.sha256}`.\n"
     )
+
+
+def _mutation() -> str:
+    """The score that tests/policy/test_mutants.py measured and checked in."""
+    found = json.loads((_ROOT / "tests/policy/golden/mutation.json").read_text(encoding="utf-8"))
+    counted = found["mutants"] - found["equivalent"]
+    left = ", ".join(f"`{name}`" for name in found["survivors"])
+    return (
+        f"Mutation score: {found['killed']} of {counted} weakened rules break a promise "
+        f"({100 * found['killed'] / counted:.1f} %); {found['equivalent']} more change nothing. Unnoticed by the "
+        f"promises, caught by the hash of the table: {left}.\n"
+    )
+
+
+def _table(version: Version, tests: dict[str, list[str]]) -> str:
+    book = version.book
+    lines = ["## Every clause at a glance\n", "| clause | rules | promises | tests |", "|---|---|---|---|"]
+    for clause, subject in book.clauses.items():
+        rules = ", ".join(f"`{rule.id}`" for rule in book.rules if rule.clause == clause)
+        promises = ", ".join(f"`{promise.id}`" for promise in book.promises if promise.clause == clause)
+        lines.append(f"| {clause}: {subject} | {rules} | {promises} | {len(tests.get(clause, []))} |")
+    return "\n".join([*lines, ""])
+
+
+def _overlay(overlay: Overlay) -> str:
+    scopes = "everything" if "*" in overlay.scopes else "what came under these scopes: " + ", ".join(overlay.scopes)
+    lines = [
+        f"## Terms of {overlay.title}\n",
+        f"Read on {overlay.read_on} at <{overlay.source}>; for {scopes}. They open nothing; that is proven.\n",
+        "| rule | clause | meaning |",
+        "|---|---|---|",
+        *(f"| `{rule.id}` | {rule.clause} | {rule.meaning} |" for rule in overlay.rules),
+        "",
+        "| promise | kind | meaning |",
+        "|---|---|---|",
+        *map(_promise, overlay.promises),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _flows(policy: Policy) -> str:

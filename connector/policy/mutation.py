@@ -3,17 +3,18 @@
 A mutant drops a rule, turns its effect round, frees one dimension of it or of one of its exceptions, drops an
 exception, or drops an obligation. One that changes no cell and no obligation is equivalent and does not count. The
 score is the share of the others that break a promise; who survives is still caught by the golden hash of the table.
+The refusals of providers' terms are weakened alike, under their own promises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from connector.policy.proof import find_violations, promised_cells
-from connector.policy.rules import Effect, Rule
+from connector.policy.proof import find_overlay_violations, find_violations, find_widenings, promised_cells
+from connector.policy.rules import Effect, Overlay, Rule
 from connector.policy.space import Cells
-from connector.policy.versions import Sums, Version
+from connector.policy.versions import Sums, Tables, Version, with_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,48 @@ class Score:
 
 
 def score(version: Version) -> Score:
-    """Try every mutant of a version's rules."""
+    """Try every mutant of a version's rules, and of the terms of providers."""
     book, promised = version.book, promised_cells(version.book)
-    whole = [(rule, Cells.of(rule.box, rule.exceptions)) for rule in book.rules]
+
+    def breaks(tables: Tables) -> bool:
+        return any(True for _ in find_violations(book, tables, promised))
+
+    terms = [_try_overlay(version, overlay, promised) for overlay in book.overlays]
+    tried = [_try(with_cells(book.rules), version.tables, breaks), *terms]
+    return Score(
+        mutants=sum(each.mutants for each in tried),
+        equivalent=sum(each.equivalent for each in tried),
+        killed=sum(each.killed for each in tried),
+        survivors=tuple(name for each in tried for name in each.survivors),
+    )
+
+
+def _try_overlay(version: Version, overlay: Overlay, promised: Mapping[str, Cells]) -> Score:
+    own = with_cells(version.book.rules)
+
+    def breaks(tables: Tables) -> bool:
+        widened = any(True for _ in find_widenings(version.book, overlay, version.tables, tables))
+        return widened or any(True for _ in find_overlay_violations(version.book, overlay, tables, promised))
+
+    return _try(with_cells(overlay.rules), version.tables_under(overlay.name), breaks, beside=own)
+
+
+def _try(
+    whole: list[tuple[Rule, Cells]],
+    sound: Tables,
+    breaks: Callable[[Tables], bool],
+    beside: Sequence[tuple[Rule, Cells]] = (),
+) -> Score:
     mutants = equivalent = killed = 0
     survivors: list[str] = []
     for place, (rule, _) in enumerate(whole):
-        rest = Sums.of(whole[:place] + whole[place + 1 :])
+        rest = Sums.of([*beside, *whole[:place], *whole[place + 1 :]])
         for name, changed in mutants_of(rule):
             mutants += 1
-            tables = rest.with_rules([(one, Cells.of(one.box, one.exceptions)) for one in changed])
-            if tables == version.tables:
+            tables = rest.with_rules(with_cells(changed))
+            if tables == sound:
                 equivalent += 1
-            elif any(True for _ in find_violations(book, tables, promised)):
+            elif breaks(tables):
                 killed += 1
             else:
                 survivors.append(f"{rule.id}: {name}")

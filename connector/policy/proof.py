@@ -1,14 +1,18 @@
-"""The proof: every promise, the order of restriction and the list of flows, checked in every combination."""
+"""The proof: every promise, the order of restriction and the list of flows, checked in every combination.
+
+And again under the terms of each provider: there nothing may be open that our own rules close, what must never be and
+what is owed holds as well, and the terms keep their own promises.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from connector.model.tags import Action
-from connector.policy.rules import Kind, Promise, Rulebook
+from connector.policy.rules import Kind, Overlay, Promise, Rulebook
 from connector.policy.space import COMBINATIONS, DIMENSIONS, USES, Box, Cells, shifted
 from connector.policy.versions import Tables, Version
 
@@ -42,8 +46,10 @@ class Report:
     """What the proof of a version found. Sound when there is no violation.
 
     Attributes:
-        combinations: how many cells there are, all of them checked.
-        allowed: how many of them are allowed.
+        combinations: how many cells there are, all of them checked: the space under our own terms, and once more
+            under those of each provider.
+        allowed: how many of the first are allowed.
+        terms: for each provider's terms, how many of its cells are allowed.
         flows_possible: how many of the (action, recipient, purpose) can be allowed at all.
         invariants: how many promises were checked, the built-in ones included.
         sha256: of the whole table.
@@ -57,6 +63,7 @@ class Report:
     invariants: int
     violations: tuple[Violation, ...]
     sha256: str
+    terms: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -68,20 +75,28 @@ class Report:
 def prove(version: Version) -> Report:
     """Check a version in every combination."""
     book, tables = version.book, version.tables
+    promised = promised_cells(book)
+    violations = [*find_violations(book, tables, promised)]
+    under = {overlay.name: version.tables_under(overlay.name) for overlay in book.overlays}
+    for overlay in book.overlays:
+        violations += find_widenings(book, overlay, tables, under[overlay.name])
+        violations += find_overlay_violations(book, overlay, under[overlay.name], promised)
     return Report(
         version=version.name,
-        combinations=COMBINATIONS,
+        combinations=COMBINATIONS * (1 + len(under)),
         allowed=len(tables.allowed),
         flows_possible=len(possible_flows(tables.allowed)),
-        invariants=len(book.promises) + len(MONOTONE) + 1,
-        violations=tuple(find_violations(book, tables, promised_cells(book))),
+        invariants=_promises_checked(book),
+        violations=tuple(violations),
         sha256=tables.allowed.sha256(),
+        terms={name: len(found.allowed) for name, found in under.items()},
     )
 
 
 def promised_cells(book: Rulebook) -> dict[str, Cells]:
     """The cells each promise speaks of, by its id."""
-    return {promise.id: Cells.of(promise.box, promise.exceptions) for promise in book.promises}
+    promises = [*book.promises, *(promise for overlay in book.overlays for promise in overlay.promises)]
+    return {promise.id: Cells.of(promise.box, promise.exceptions) for promise in promises}
 
 
 def find_violations(book: Rulebook, tables: Tables, promised: Mapping[str, Cells]) -> Iterator[Violation]:
@@ -90,10 +105,39 @@ def find_violations(book: Rulebook, tables: Tables, promised: Mapping[str, Cells
     for promise in book.promises:
         cells = breaking(tables, promise, promised[promise.id])
         yield from _violation(book, promise.id, promise.clause, promise.meaning, cells)
+    yield from _break_order(book, tables)
+
+
+def _break_order(book: Rulebook, tables: Tables, under: str = "") -> Iterator[Violation]:
     for dimension in MONOTONE:
         cells = opened_by_restriction(tables.allowed, dimension)
         meaning = f"A more restrictive {dimension} never opens anything."
-        yield from _violation(book, f"monotone-{dimension}", book.default_clause, meaning, cells)
+        yield from _violation(book, f"{under}monotone-{dimension}", book.default_clause, meaning, cells)
+
+
+def find_widenings(book: Rulebook, overlay: Overlay, own: Tables, under: Tables) -> Iterator[Violation]:
+    """What a provider's terms open or let go of what is owed: nothing, or they are no overlay."""
+    meaning = f"The terms of {overlay.title} open nothing."
+    yield from _violation(book, f"{overlay.name}-narrows", book.default_clause, meaning, under.allowed - own.allowed)
+    let_go = Cells.union((under.allowed & own.carried[word][0]) - under.carried[word][0] for word in own.carried)
+    meaning = f"The terms of {overlay.title} take nothing from what is owed."
+    yield from _violation(book, f"{overlay.name}-owes", book.default_clause, meaning, let_go)
+
+
+def find_overlay_violations(
+    book: Rulebook, overlay: Overlay, under: Tables, promised: Mapping[str, Cells]
+) -> Iterator[Violation]:
+    """What does not hold under a provider's terms: their own promises, and ours of what must never be or is owed."""
+    ours = [promise for promise in book.promises if promise.kind is not Kind.ALWAYS and not promise.when_denied]
+    for promise in (*overlay.promises, *ours):
+        cells = breaking(under, promise, promised[promise.id])
+        yield from _violation(book, promise.id, promise.clause, f"Under {overlay.name}: {promise.meaning}", cells)
+    yield from _break_order(book, under, f"{overlay.name}-")
+
+
+def _promises_checked(book: Rulebook) -> int:
+    under = sum(len(overlay.promises) + 2 for overlay in book.overlays)
+    return len(book.promises) + len(MONOTONE) + 1 + under
 
 
 def possible_flows(allowed: Cells) -> tuple[str, ...]:

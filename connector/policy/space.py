@@ -50,8 +50,8 @@ DIMENSIONS: Final[Mapping[str, type[Word]]] = {
     "notice": Notice,
 }
 _USE: Final = ("action", "recipient", "purpose")
-_TAGS: Final = ("category", "source", "form", "age", "visibility", "revision")
-_STANDING: Final = ("account", "link", "choice", "notice")
+TAG_NAMES: Final = ("category", "source", "form", "age", "visibility", "revision")
+STANDING_NAMES: Final = ("account", "link", "choice", "notice")
 
 USES: Final = tuple(Use(*words) for words in product(Action, Recipient, Purpose))
 TAGS: Final = tuple(Tags(*words) for words in product(Category, Source, Form, Age, Visibility, Revision))
@@ -70,7 +70,7 @@ class Cell:
 
     def word(self, dimension: str) -> Word:
         """The word this cell has in a dimension."""
-        part = self.use if dimension in _USE else self.tags if dimension in _TAGS else self.standing
+        part = self.use if dimension in _USE else self.tags if dimension in TAG_NAMES else self.standing
         word: Word = getattr(part, dimension)
         return word
 
@@ -122,16 +122,16 @@ class Box:
 
     def tags(self) -> Iterator[int]:
         """The indices of the tags inside."""
-        return self._indices(_TAGS)
+        return self._indices(TAG_NAMES)
 
     def standings(self) -> Iterator[int]:
         """The indices of the standings inside."""
-        return self._indices(_STANDING)
+        return self._indices(STANDING_NAMES)
 
     def block(self) -> int:
         """The bits of the tags and standings inside, the same under every use."""
         bits, width = 1, 1
-        for name in reversed(_TAGS + _STANDING):
+        for name in reversed(TAG_NAMES + STANDING_NAMES):
             wider = 0
             for word in self.allows(name):
                 wider |= bits << (word.rank * width)
@@ -219,7 +219,7 @@ class Cells:
 
 def shifted(cells: Cells, dimension: str, word: Word, onto: Word) -> Cells:
     """The cells with `word` in a dimension of tags or standing, moved onto another word of it."""
-    inner = (_TAGS + _STANDING)[(_TAGS + _STANDING).index(dimension) + 1 :]
+    inner = (TAG_NAMES + STANDING_NAMES)[(TAG_NAMES + STANDING_NAMES).index(dimension) + 1 :]
     distance = (onto.rank - word.rank) * prod(len(DIMENSIONS[name]) for name in inner)
     chosen = cells & Cells.of(Box({dimension: frozenset([word])}))
     if distance >= 0:

@@ -2,19 +2,22 @@
 
 A rule's box is a product, so whether it matches is three questions: does it hold for the use, the tags, the standing?
 Each use, each tags and each standing carries one bit per piece of a rule; the matching rules of a cell are the AND of
-three integers. That is exact for every cell and takes well under a microsecond.
+three integers. That is exact for every cell and takes well under a microsecond. The refusals of providers' terms carry
+bits of their own, which a mask leaves out where those terms do not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
 
 from connector.model.tags import Obligation
-from connector.policy.rules import Effect, PolicyUnreadable, Rule, Rulebook
+from connector.policy.overlays import OWN, terms_for
+from connector.policy.rules import Effect, Overlay, PolicyUnreadable, Rule, Rulebook
 from connector.policy.space import STANDINGS, TAGS, USES, Cells
 
 
@@ -47,8 +50,12 @@ class Version:
         self._tags = [0] * len(TAGS)
         self._standings = [0] * len(STANDINGS)
         self._rule_of_bit: list[Rule] = []
-        self._index()
+        self._index(self._order)
+        self._own = (1 << len(self._rule_of_bit)) - 1
+        self._masks = {overlay.name: self._own | self._index(overlay.rules) for overlay in book.overlays}
+        self._overlay_of = {rule.id: overlay for overlay in book.overlays for rule in overlay.rules}
         self._verdicts: dict[int, Verdict] = {}
+        self._tables: dict[str, Tables] = {}
 
     def __repr__(self) -> str:
         return f"Version({self.name!r})"
@@ -68,9 +75,27 @@ class Version:
         """From when people who come back are bound by it, ms since the epoch."""
         return self.book.posted_at
 
-    def matching(self, use: int, tags: int, standing: int) -> int:
-        """The bits of all rules that speak of a cell; equal bits mean an equal verdict."""
-        return self._uses[use] & self._tags[tags] & self._standings[standing]
+    def posted(self, at: int) -> Version:
+        """The same version, posted at another instant (ms) than its file says."""
+        other = copy.copy(self)
+        other.book = replace(self.book, posted_at=at)
+        return other
+
+    def matching(self, use: int, tags: int, standing: int, terms: str = OWN) -> int:
+        """The bits of all rules that speak of a cell under some terms; equal bits mean an equal verdict."""
+        return self._uses[use] & self._tags[tags] & self._standings[standing] & self._masks.get(terms, self._own)
+
+    def overlay_of(self, rule: Rule) -> Overlay | None:
+        """The provider's terms that a rule is part of; None for a rule of ours."""
+        return self._overlay_of.get(rule.id)
+
+    def overlay(self, terms: str) -> Overlay | None:
+        """The terms of that name, where this version knows them."""
+        return next((overlay for overlay in self.book.overlays if overlay.name == terms), None)
+
+    def terms_for(self, provider: str, scopes: Iterable[str]) -> str:
+        """The name of the terms that count for what a provider gave under these scopes; `OWN` for none."""
+        return terms_for(self.book.overlays, provider, scopes)
 
     def verdict(self, matching: int) -> Verdict:
         """The verdict for the bits that `matching` gave. Remembered by bits: a pure function of the version."""
@@ -82,10 +107,24 @@ class Version:
     @cached_property
     def tables(self) -> Tables:
         """The effect of all rules together, cell by cell."""
-        return Sums.of([(rule, Cells.of(rule.box, rule.exceptions)) for rule in self.book.rules]).with_rules([])
+        return self._sums.with_rules([])
 
-    def _index(self) -> None:
-        for rule in self._order:
+    def tables_under(self, terms: str) -> Tables:
+        """The effect of all rules and of some terms together; that of our rules alone where it knows no such terms."""
+        overlay = self.overlay(terms)
+        if overlay is None:
+            return self.tables
+        if terms not in self._tables:
+            self._tables[terms] = self._sums.with_rules(with_cells(overlay.rules))
+        return self._tables[terms]
+
+    @cached_property
+    def _sums(self) -> Sums:
+        return Sums.of(with_cells(self.book.rules))
+
+    def _index(self, rules: Sequence[Rule]) -> int:
+        first = len(self._rule_of_bit)
+        for rule in rules:
             for piece in rule.box.minus_all(rule.exceptions):
                 bit = 1 << len(self._rule_of_bit)
                 self._rule_of_bit.append(rule)
@@ -95,10 +134,11 @@ class Version:
                     self._tags[tags] |= bit
                 for standing in piece.standings():
                     self._standings[standing] |= bit
+        return (1 << len(self._rule_of_bit)) - (1 << first)
 
     def _judge(self, matching: int) -> Verdict:
         rules = [rule for bit, rule in enumerate(self._rule_of_bit) if matching >> bit & 1]
-        first = rules[0] if rules else None
+        first = next((rule for rule in rules if rule.effect is Effect.DENY), rules[0] if rules else None)
         if first is None or first.effect is Effect.OBLIGE:
             return Verdict(allowed=False, clause=self.book.default_clause, rule=None, obligations=())
         denied = first.effect is Effect.DENY
@@ -144,6 +184,11 @@ class Sums:
         return Tables(allowed, carried)
 
 
+def with_cells(rules: Iterable[Rule]) -> list[tuple[Rule, Cells]]:
+    """Rules with the cells they speak of."""
+    return [(rule, Cells.of(rule.box, rule.exceptions)) for rule in rules]
+
+
 def _deciding_order(rules: Sequence[Rule]) -> list[Rule]:
     return [rule for effect in (Effect.DENY, Effect.ALLOW, Effect.OBLIGE) for rule in rules if rule.effect is effect]
 
@@ -175,11 +220,11 @@ def in_order(versions: Sequence[Version]) -> tuple[Version, ...]:
     return tuple(ordered)
 
 
-def opened(older: Version, newer: Version) -> Cells:
+def opened(older: Version, newer: Version, terms: str = OWN) -> Cells:
     """The cells that the newer version allows and the older did not: what clause 7 owes people a notice of."""
-    return newer.tables.allowed - older.tables.allowed
+    return newer.tables_under(terms).allowed - older.tables_under(terms).allowed
 
 
-def closed(older: Version, newer: Version) -> Cells:
+def closed(older: Version, newer: Version, terms: str = OWN) -> Cells:
     """The cells that the older version allowed and the newer does not."""
-    return older.tables.allowed - newer.tables.allowed
+    return older.tables_under(terms).allowed - newer.tables_under(terms).allowed

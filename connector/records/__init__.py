@@ -6,7 +6,15 @@ these rows; whether a value may be used is decided elsewhere, each time.
 """
 
 from connector.records.cards import Card, find_card, given_card, lock_person
-from connector.records.changes import Change, Feed, feed, note_changes, prune_changes, sequence_changes
+from connector.records.changes import (
+    Change,
+    Feed,
+    changes_of_person,
+    feed,
+    note_changes,
+    prune_changes,
+    sequence_changes,
+)
 from connector.records.changes import waiting as changes_wait
 from connector.records.composing import Piece, compose
 from connector.records.cursors import clear_cursors, keep_cursor, open_cursor
@@ -15,6 +23,7 @@ from connector.records.deliveries import (
     claim_delivery,
     deliveries_of_user,
     delivery,
+    groups_sent,
     mark_sent,
     note_late_outcome,
     queue_delivery,
@@ -27,7 +36,7 @@ from connector.records.imports import Import, find_import, imports_of, note_prog
 from connector.records.jscontact import category_of, check_value, wrong_with
 from connector.records.notes import NOTE_POINTER
 from connector.records.reading import all_of, given_values, of_cards, of_person
-from connector.records.retention import drop_expired, drop_unrevised, keeping_due
+from connector.records.retention import drop_expired, drop_unrevised, keep_until, keeping_due
 from connector.records.storing import IncomingCard, Into, Tally, store_cards, tombstone_unseen
 from connector.records.values import NewValue, Origin, SealedValue, open_value
 
@@ -48,6 +57,7 @@ __all__ = [
     "Tally",
     "all_of",
     "category_of",
+    "changes_of_person",
     "changes_wait",
     "check_value",
     "claim_delivery",
@@ -63,8 +73,10 @@ __all__ = [
     "find_import",
     "given_card",
     "given_values",
+    "groups_sent",
     "imports_of",
     "keep_cursor",
+    "keep_until",
     "keeping_due",
     "lock_person",
     "mark_sent",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from connector.model.ids import new_id
 from connector.storage import Row, Transaction
-from vault import Vault
+from vault import BlindIndex, Indexes
 
 _LOCK = 4020214
-_EXTERNAL = "records.external"
+EXTERNAL = "records.external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,13 @@ def make_given_card(tx: Transaction, tenant_id: str, sub: str) -> Card:
     return card
 
 
-def insert_cards(tx: Transaction, cards: list[tuple[Card, bytes | None]], *, seen_in: int | None) -> None:
+def insert_cards(tx: Transaction, cards: list[tuple[Card, BlindIndex | None]], *, seen_in: int | None) -> None:
     """New cards, each with the blind index of its id at the provider."""
     now = tx.now()
     tx.many(
-        """INSERT INTO cards (id, tenant_id, sub, kind, connection_id, external_index, created_at, updated_at, seen_in)
-           VALUES (:id, :tenant, :sub, :kind, :connection, :external, :now, :now, :seen_in)""",
+        """INSERT INTO cards (id, tenant_id, sub, kind, connection_id, external_index, external_index_next, created_at,
+                              updated_at, seen_in)
+           VALUES (:id, :tenant, :sub, :kind, :connection, :external, :next, :now, :now, :seen_in)""",
         [
             {
                 "id": card.id,
@@ -77,7 +78,8 @@ def insert_cards(tx: Transaction, cards: list[tuple[Card, bytes | None]], *, see
                 "sub": card.sub,
                 "kind": card.kind,
                 "connection": card.connection_id,
-                "external": external,
+                "external": None if external is None else external.now,
+                "next": None if external is None else external.next,
                 "now": now,
                 "seen_in": seen_in,
             }
@@ -86,11 +88,9 @@ def insert_cards(tx: Transaction, cards: list[tuple[Card, bytes | None]], *, see
     )
 
 
-def external_index(  # noqa: PLR0917  what the index is over
-    tx: Transaction, vault: Vault, tenant_id: str, identity_id: str, kind: str, external_id: str
-) -> bytes:
+def external_index(indexes: Indexes, identity_id: str, kind: str, external_id: str) -> BlindIndex:
     """What stands for a provider's own id of an item: equal for one account whichever connection reads it."""
-    return vault.index(tx, tenant_id, _EXTERNAL, identity_id.encode(), kind.encode(), external_id.encode())
+    return indexes.of(EXTERNAL, identity_id.encode(), kind.encode(), external_id.encode())
 
 
 def end_cards(tx: Transaction, card_ids: list[str], by: str) -> None:

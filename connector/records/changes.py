@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from connector.model.errors import Gone
 from connector.storage import Row, Transaction
@@ -117,6 +118,17 @@ def prune_changes(tx: Transaction, before: int, *, limit: int = BATCH) -> int:
         newest=_edge(tx, "MAX"),
         limit=limit,
     )
+
+
+def changes_of_person(tx: Transaction, tenant_id: str, sub: str) -> list[dict[str, Any]]:
+    """What the feed still says about a person, oldest first. Times in ms."""
+    rows = tx.all(
+        """SELECT id, card_id, pointer, connection_id, kind, category, at FROM changes
+           WHERE tenant_id = :tenant AND sub = :sub ORDER BY id""",
+        tenant=tenant_id,
+        sub=sub,
+    )
+    return [dict(row) for row in rows]
 
 
 def forget_person_changes(tx: Transaction, sub: str) -> int:

@@ -91,6 +91,20 @@ def claim_delivery(tx: Transaction) -> str:
     return _IN_TURN
 
 
+def groups_sent(tx: Transaction, tenant_id: str, sub: str) -> dict[str, set[str]]:
+    """The field groups that were truly sent on, by connection."""
+    rows = tx.all(
+        """SELECT DISTINCT connection_id, field_group FROM deliveries
+           WHERE tenant_id = :tenant AND sub = :sub AND state = 'done'""",
+        tenant=tenant_id,
+        sub=sub,
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["connection_id"], set()).add(row["field_group"])
+    return found
+
+
 def delivery(tx: Transaction, delivery_id: str) -> Delivery | None:
     """One delivery by its id."""
     row = tx.one("SELECT * FROM deliveries WHERE id = :id", id=delivery_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from connector.records.changes import forget_person_changes
 from connector.storage import Transaction
 
@@ -17,6 +19,21 @@ def void_work(tx: Transaction, connection_id: str) -> int:
             id=connection_id,
         )
     return voided
+
+
+def void_restored(tx: Transaction, reason: str) -> tuple[int, int]:
+    """Queued and running imports and deliveries of a database that came back come to nothing; how many of each.
+
+    Nobody knows which of them were done after the backup was made.
+    """
+    ended = """state = 'void', fence = fence + 1, finished_at = :now, lease_owner = NULL, lease_until = NULL"""
+    waiting = "state IN ('queued', 'claimed')"
+    imports = tx.run(f"UPDATE imports SET {ended}, error = :reason WHERE {waiting}", now=tx.now(), reason=reason)
+    outcome = json.dumps({"result": "void", "reason": reason})
+    deliveries = tx.run(
+        f"UPDATE deliveries SET {ended}, outcome = :outcome WHERE {waiting}", now=tx.now(), outcome=outcome
+    )
+    return imports, deliveries
 
 
 def close_feed(tx: Transaction, tenant_id: str, sub: str, connection_id: str) -> None:

@@ -48,6 +48,17 @@ def drop_expired(tx: Transaction, *, limit: int = BATCH) -> int:
     return len(rows)
 
 
+def keep_until(tx: Transaction, tenant_id: str, sub: str, at: int) -> int:
+    """Whatever is held of a person is held until `at` (ms) at most, what they typed in included; how many values."""
+    return tx.run(
+        """UPDATE records SET expires_at = :at WHERE tenant_id = :tenant AND sub = :sub
+             AND (expires_at IS NULL OR expires_at > :at)""",
+        at=at,
+        tenant=tenant_id,
+        sub=sub,
+    )
+
+
 def drop_unrevised(tx: Transaction, tenant_id: str, sub: str, *, pointer: str | None = None) -> int:
     """The person drops older copies of what they typed in: all, or those at one pointer; how many."""
     return tx.run(

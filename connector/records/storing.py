@@ -16,7 +16,7 @@ from connector.records.changes import Change, note_changes
 from connector.records.reading import of_cards
 from connector.records.values import NewValue, SealedValue, delete, fingerprint, insert, sealed_row, update
 from connector.storage import Row, Transaction
-from vault import DataKey, Vault
+from vault import BlindIndex, DataKey, Vault
 
 MAX_VALUES = 500  # of one card
 _IN_ONE_QUERY = 500
@@ -85,10 +85,9 @@ class _Work:
 
 def store_cards(tx: Transaction, vault: Vault, into: Into, items: Sequence[IncomingCard]) -> Tally:
     """Store a page in the caller's transaction."""
+    indexes = vault.indexes(tx, into.tenant_id)  # held before the person: whoever changes them waits for nobody
     lock_person(tx, into.sub)
-    listed = {
-        external_index(tx, vault, into.tenant_id, into.identity_id, into.kind, item.external_id): item for item in items
-    }
+    listed = {external_index(indexes, into.identity_id, into.kind, item.external_id): item for item in items}
     rows = _cards_by_index(tx, into, list(listed))
     deleted_by_person = {index for index, row in rows.items() if row["deleted_by"] == "person"}
     cards = {index: card_from(row) for index, row in rows.items() if row["connection_id"] == into.connection_id}
@@ -192,15 +191,16 @@ def _touch(tx: Transaction, into: Into, cards: list[Card]) -> None:
     )
 
 
-def _cards_by_index(tx: Transaction, into: Into, indices: list[bytes]) -> dict[bytes, Row]:
+def _cards_by_index(tx: Transaction, into: Into, indices: list[BlindIndex]) -> dict[BlindIndex, Row]:
     """The cards of this connection, and those of any that the person deleted."""
-    found: dict[bytes, Row] = {}
+    found: dict[BlindIndex, Row] = {}
     for start in range(0, len(indices), _IN_ONE_QUERY):
-        names = {f"x{number}": index for number, index in enumerate(indices[start : start + _IN_ONE_QUERY])}
+        some = {stored: index for index in indices[start : start + _IN_ONE_QUERY] for stored in _either(index)}
+        names = {f"x{number}": stored for number, stored in enumerate(some)}
+        listed = ", ".join(":" + name for name in names)
         rows = tx.all(
             f"""SELECT * FROM cards WHERE tenant_id = :tenant AND sub = :sub AND kind = :kind
-                  AND (connection_id = :connection OR deleted_by = 'person')
-                  AND external_index IN ({", ".join(":" + name for name in names)})""",
+                  AND (connection_id = :connection OR deleted_by = 'person') AND external_index IN ({listed})""",
             tenant=into.tenant_id,
             sub=into.sub,
             kind=into.kind,
@@ -208,10 +208,15 @@ def _cards_by_index(tx: Transaction, into: Into, indices: list[bytes]) -> dict[b
             **names,
         )
         for row in rows:
-            index = bytes(row["external_index"])
+            index = some[bytes(row["external_index"])]
             if index not in found or row["deleted_by"] == "person":
                 found[index] = row
     return found
+
+
+def _either(index: BlindIndex) -> tuple[bytes, ...]:
+    """What may be stored: while a newer key is brought in, a row holds the one or the other."""
+    return (index.now,) if index.next is None else (index.now, index.next)
 
 
 def _held(tx: Transaction, card_ids: list[str]) -> dict[str, dict[str, SealedValue]]:

@@ -5,7 +5,9 @@ the product (`shipped`). Nothing else reads `CONNECTOR_…` variables or `connec
 a `Misconfigured` whose hint says how to mend it, and no message shows a value that may be secret.
 """
 
+from connector.settings.key_sources import VaultSettings
 from connector.settings.load import development, find, load
+from connector.settings.mail import SmtpSettings
 from connector.settings.models import (
     ControllerSettings,
     DatabaseSettings,
@@ -19,23 +21,27 @@ from connector.settings.models import (
     Retention,
     ServerSettings,
     Settings,
-    VaultSettings,
 )
+from connector.settings.recipients import Affiliate, Agent, Outsider
 from connector.settings.shipped import shipped
 
 __all__ = [
+    "Affiliate",
+    "Agent",
     "ControllerSettings",
     "DatabaseSettings",
     "EgressSettings",
     "FacebookSettings",
     "LogSettings",
     "NoticeWindows",
+    "Outsider",
     "PolicySettings",
     "ProviderSettings",
     "RedisSettings",
     "Retention",
     "ServerSettings",
     "Settings",
+    "SmtpSettings",
     "VaultSettings",
     "development",
     "find",

@@ -156,6 +156,9 @@ def _missing(name: str) -> str:
     if known:
         section = name.rpartition(".")[0]
         return f"{name} is missing: {known.field.description} Set it under [{section}], or by {known.variable}."
+    entry, _, key = name.rpartition(".")
+    if entry in KNOWN:
+        return f"An entry of [[{entry}]] lacks {key}; write it there."
     model = section_of(name)
     keys = ", ".join(key for key, field in model.model_fields.items() if field.is_required()) if model else ""
     return f"The section [{name}] is missing; it must say: {keys}."

@@ -11,18 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.config import JsonDict
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from connector.settings.durations import Duration
-
-# A field marked so may hold a password: it is left out of reprs, and may come from a file named by `…_FILE`.
-SECRET: JsonDict = {"secret": True}
-
-
-def _listed(value: object) -> object:
-    """An environment variable carries a list as words parted by commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+from connector.settings.key_sources import VaultSettings
+from connector.settings.mail import SmtpSettings
+from connector.settings.recipients import Affiliate, Agent
+from connector.settings.refreshing import RefreshSettings
+from connector.settings.sections import SECRET, Section, Words, listed
 
 
 def _origin(url: str) -> str:
@@ -60,21 +56,7 @@ def _redis(url: str) -> str:
     return url
 
 
-def _key_source(kek: str) -> str:
-    kind, _, rest = kek.partition(":")
-    if kind not in {"file", "env"} or not rest:
-        raise ValueError("write file:PATH or env:NAME")
-    return kek
-
-
-Words = Annotated[str, Field(min_length=1, max_length=500)]
 Address = Annotated[str, AfterValidator(_address)]
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, no input shown in errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, str_strip_whitespace=True)
 
 
 class ServerSettings(Section):
@@ -90,7 +72,7 @@ class ServerSettings(Section):
     admin_bind: Address | None = Field(
         default=None, description="Where metrics and operator pages are served, host:port; absent: nowhere."
     )
-    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_listed)] = Field(
+    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(listed)] = Field(
         default=(), description="Networks whose X-Forwarded-… headers are believed."
     )
 
@@ -111,19 +93,6 @@ class RedisSettings(Section):
 
     url: Annotated[str, AfterValidator(_redis)] | None = Field(
         default=None, repr=False, json_schema_extra=SECRET, description="Where Redis listens; absent: no Redis."
-    )
-
-
-class VaultSettings(Section):
-    """Where the key comes from that wraps all others."""
-
-    kek: Annotated[str, AfterValidator(_key_source)] = Field(
-        default="file:keys/kek.json",
-        description="The key that wraps all others: file:PATH (only its owner may read it) or env:NAME.",
-    )
-    outside: Path | None = Field(
-        default=None,
-        description="A folder for what a backup must not bring back: destroyed keys; absent: beside the key file.",
     )
 
 
@@ -152,6 +121,14 @@ class Retention(Section):
     needs_reauth: Duration = Field(
         description="How long a connection that only its person can mend waits until its keys are destroyed."
     )
+    child: Duration = Field(
+        default=timedelta(days=365),
+        description="The most that anything of a child with a parent's verified consent is kept.",
+    )
+    child_account: Duration = Field(
+        default=timedelta(days=4_749),
+        description="How long the keyed hash of a refused child's account is kept: until they cannot be one any more.",
+    )
 
 
 class NoticeWindows(Section):
@@ -159,6 +136,10 @@ class NoticeWindows(Section):
 
     transfer: Duration = Field(description="Notice before data moves to an acquirer (clause 3c).")
     sharing: Duration = Field(description="Notice before a new sharing with third parties (clause 3e).")
+    changes: Duration = Field(
+        default=timedelta(days=30),
+        description="How long a wider policy version is announced before it takes effect (clause 7).",
+    )
 
 
 class PolicySettings(Section):
@@ -166,6 +147,10 @@ class PolicySettings(Section):
 
     directory: Path | None = Field(
         default=None, description="A folder of policy versions; absent: the versions that ship with the product."
+    )
+    text: Path | None = Field(
+        default=None,
+        description="The policy's own text, for rules that quote it: a file, or a folder of VERSION.txt; absent: none.",
     )
     export_window: Duration = Field(
         default=timedelta(days=7),
@@ -219,9 +204,17 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     vault: VaultSettings = VaultSettings()
     policy: PolicySettings
+    refresh: RefreshSettings = RefreshSettings()
     egress: EgressSettings = EgressSettings()
     log: LogSettings = LogSettings()
     providers: ProviderSettings = ProviderSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    agents: tuple[Agent, ...] = Field(
+        default=(), description="[[agents]]: who works for us and may get named fields for that (clause 3b)."
+    )
+    affiliates: tuple[Affiliate, ...] = Field(
+        default=(), description="[[affiliates]]: whom we are affiliated with, and what they may get (clauses 3a, 3e)."
+    )
 
     @property
     def is_development(self) -> bool:

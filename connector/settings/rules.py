@@ -45,21 +45,30 @@ def check_production(settings: Settings) -> None:
 
 
 def check_key(settings: Settings, environ: Mapping[str, str]) -> None:
-    """The key must be there, and for no one else to read.
+    """The keys must be there, and for no one else to read. What lies at a key service is asked for later.
 
     Raises:
         Misconfigured: with the command that mends it.
     """
-    kind, _, rest = settings.vault.kek.partition(":")
-    if kind == "env":
-        if not environ.get(rest):
-            raise Misconfigured("key_missing", f"vault.kek names the variable {rest}, which is not set; set it.")
-        return
-    path = Path(rest)
+    for place, spec in zip(_places(settings), settings.vault.sources(), strict=True):
+        kind, _, rest = spec.partition(":")
+        if kind == "env" and not (environ.get(rest) or environ.get(f"{rest}_FILE")):
+            raise Misconfigured(
+                "key_missing", f"{place} names the variable {rest}, which is not set; set it, or {rest}_FILE."
+            )
+        if kind == "file":
+            _check_key_file(place, Path(rest))
+
+
+def _places(settings: Settings) -> list[str]:
+    return ["vault.kek", *["vault.also_opens"] * len(settings.vault.also_opens)]
+
+
+def _check_key_file(place: str, path: Path) -> None:
     if not path.is_file():
         raise Misconfigured(
             "key_missing",
-            f"vault.kek names {path}, which is no file. Restore it from your backup; nothing that is stored "
+            f"{place} names {path}, which is no file. Restore it from your backup; nothing that is stored "
             "can be read without it. On a fresh machine write one with: connector init",
         )
     if stat.S_IMODE(path.stat().st_mode) & 0o077:

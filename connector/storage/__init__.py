@@ -4,16 +4,22 @@ Owns the tables and how a transaction runs; owns no SQL that a room asks. Rooms 
 parameters through a `Transaction`, and nobody else opens a connection.
 """
 
-from connector.storage.store import Row, Store, Transaction, open_store
-from connector.storage.upgrade import current_revision, head_revision, known_revisions, upgrade
+from connector.storage.store import Store, open_store
+from connector.storage.transaction import Row, Transaction
+from connector.storage.upgrade import current_revision, head_revision, known_revisions, missing_guards, upgrade
+from connector.storage.verified import Read, Verified, read_of
 
 __all__ = [
+    "Read",
     "Row",
     "Store",
     "Transaction",
+    "Verified",
     "current_revision",
     "head_revision",
     "known_revisions",
+    "missing_guards",
     "open_store",
+    "read_of",
     "upgrade",
 ]

@@ -12,6 +12,15 @@ class UniqueViolation(Conflict):
         super().__init__("already_exists", "It exists already.", detail=f"unique constraint {constraint}")
 
 
+class GuardRefused(Conflict):
+    """A trigger of the database refused a change that no part of the gateway should ask for (see `storage.guards`)."""
+
+    def __init__(self, guard: str) -> None:
+        super().__init__(
+            "change_refused", "The database refused a change that is not allowed; nothing was changed.", detail=guard
+        )
+
+
 class DatabaseUnavailable(TryLater):
     """The database cannot be reached, is locked for too long, or cannot write."""
 

@@ -165,11 +165,12 @@ identities = sa.Table(
     _text("issuer"),
     _text("sub"),
     _blob("subject_index"),  # blind index over (integration, issuer, subject)
-    _blob("subject_index_next", null=True),
+    _blob("subject_index_next", null=True),  # by the newer key, while one is brought in
     _blob("subject"),  # sealed under the user's key
     _int("created_at"),
     _int("unlinked_at", null=True),
     _blob("seal"),
+    _blob("seal_next", null=True),  # the row's seal with the newer index in the older one's place
     sa.Index(
         "uq_identities_live",
         "tenant_id",
@@ -178,6 +179,15 @@ identities = sa.Table(
         unique=True,
         sqlite_where=sa.text("unlinked_at IS NULL"),
         postgresql_where=sa.text("unlinked_at IS NULL"),
+    ),
+    sa.Index(
+        "uq_identities_live_next",
+        "tenant_id",
+        "integration_id",
+        "subject_index_next",
+        unique=True,
+        sqlite_where=sa.text("unlinked_at IS NULL AND subject_index_next IS NOT NULL"),
+        postgresql_where=sa.text("unlinked_at IS NULL AND subject_index_next IS NOT NULL"),
     ),
     sa.Index("ix_identities_sub", "sub"),
 )
@@ -188,8 +198,10 @@ refused_accounts = sa.Table(  # accounts of children: a keyed hash and nothing e
     _text("tenant_id"),
     _text("integration_id"),
     _blob("subject_index"),
+    _blob("subject_index_next", null=True),
     _int("created_at"),
     sa.PrimaryKeyConstraint("tenant_id", "integration_id", "subject_index"),
+    sa.Index("uq_refused_accounts_next", "tenant_id", "integration_id", "subject_index_next", unique=True),
 )
 
 portal_links = sa.Table(
@@ -319,6 +331,22 @@ connection_tokens = sa.Table(
     _int("landed_at"),
 )
 
+adoptions = (
+    sa.Table(  # connections whose tokens were obtained elsewhere; without consent until the person saw the notice
+        "adoptions",
+        metadata,
+        _key("connection_id"),
+        _text("tenant_id"),
+        _text("client_id", null=True),  # the app that moved it in; null: the operator did
+        _int("verified"),  # 1: the provider said whose account it is
+        _int("generation"),  # of the tokens that were adopted last
+        _int("obtained_at", null=True),  # when these tokens were obtained, where anybody knows
+        _int("adopted_at"),
+        _int("confirmed_at", null=True),
+        _blob("seal"),
+    )
+)
+
 orphan_tokens = (
     sa.Table(  # answers that came after somebody else took over or the person revoked; sealed, revoked, then dropped
         "orphan_tokens",
@@ -354,6 +382,7 @@ cards = sa.Table(
     _text("kind"),  # self | contact
     _text("connection_id", null=True),
     sa.Column("external_index", sa.LargeBinary, nullable=True),  # blind index of the provider's item id
+    _blob("external_index_next", null=True),
     _int("created_at"),
     _int("updated_at"),
     _int("deleted_at", null=True),  # a tombstone: the next import does not bring it back
@@ -361,6 +390,14 @@ cards = sa.Table(
     _int("seen_in", null=True),  # number of the import that last saw it
     sa.Index("ix_cards_user", "tenant_id", "sub"),
     sa.Index("uq_cards_external", "connection_id", "external_index", unique=True),
+    sa.Index(
+        "uq_cards_external_next",
+        "connection_id",
+        "external_index_next",
+        unique=True,
+        sqlite_where=sa.text("external_index_next IS NOT NULL"),
+        postgresql_where=sa.text("external_index_next IS NOT NULL"),
+    ),
 )
 
 records = sa.Table(
@@ -539,7 +576,139 @@ consent_events = sa.Table(
     _text("method"),
     _text("policy_version"),
     _int("at"),
+    _blob("seal", null=True),  # over this event and the seal of the one before it
     sa.Index("ix_consent_events_consent_id", "consent_id"),
+)
+
+# Notices and what people make of them ---------------------------------------------------------------
+
+notices = sa.Table(  # what the policy promises to tell: said once, then posted to each person it is for
+    "notices",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("kind"),  # policy | sharing | transfer
+    _text("topic"),  # version, affiliate or acquirer
+    _text("title"),
+    _text("body"),  # JSON list of paragraphs; about nobody
+    _int("window_ms"),  # how long each person has, from the moment it lies in their inbox
+    _int("effective_at"),  # never before this
+    _int("posted_at"),
+    _int("spread_at", null=True),  # when everybody had it
+    _text("cursor", default=""),  # the last person that has it
+    _int("withdrawn_at", null=True),
+    _blob("seal"),
+    sa.UniqueConstraint("tenant_id", "kind", "topic"),
+    sa.Index("ix_notices_spread_at", "spread_at"),
+)
+
+inbox_items = sa.Table(
+    "inbox_items",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("sub"),
+    _text("notice_id", null=True),  # none: for this person alone, its words sealed
+    _text("kind"),  # policy | sharing | transfer | release | erasure
+    _text("topic", default=""),
+    _blob("sealed", null=True),
+    _int("key_epoch", null=True),
+    _int("posted_at"),
+    _int("closes_at", null=True),  # until then nothing that it announces happens
+    _int("effective_at", null=True),
+    _int("shown_from", default=0),  # later than posted where the law forbids to tell
+    _blob("seal"),
+    sa.UniqueConstraint("sub", "notice_id"),
+    sa.Index("ix_inbox_items_user", "tenant_id", "sub"),
+)
+
+stances = sa.Table(  # a person's standing yes or no toward somebody who may get something
+    "stances",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("sub"),
+    _text("toward"),  # mail | affiliate | agent | sharing | transfer
+    _text("name", default=""),  # empty: all of them
+    _text("stance"),  # no | yes | none
+    _text("by"),  # subject | gpc | app
+    _int("created_at"),
+    _int("updated_at"),
+    _blob("seal"),
+    sa.UniqueConstraint("tenant_id", "sub", "toward", "name"),
+)
+
+mails = sa.Table(  # letters to be sent; address and words are read as they are sent
+    "mails",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("sub", null=True),
+    _text("item_id", null=True),
+    *_lease(),
+    _text("error", null=True),
+    _int("created_at"),
+    _int("finished_at", null=True),
+    _in("state", WorkState),
+    sa.UniqueConstraint("item_id"),
+    sa.Index("ix_mails_due", "state", "next_at"),
+    sa.Index("ix_mails_user", "tenant_id", "sub"),
+)
+
+releases = sa.Table(  # what was given to somebody outside by a named person who answers for it
+    "releases",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("sub"),
+    _text("recipient"),  # authority | acquirer | affiliate | agent
+    _text("name"),
+    _text("purpose"),
+    _text("fields"),
+    _int("count"),
+    _blob("sealed"),  # approver, reason, reference: under the person's key
+    _int("key_epoch"),
+    _int("silent_until", null=True),  # until then the law forbids to tell the person
+    _int("created_at"),
+    _blob("seal"),
+    sa.Index("ix_releases_user", "tenant_id", "sub"),
+)
+
+forwardings = sa.Table(  # an erasure on its way to those who got something of the person
+    "forwardings",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("receipt_id", null=True),  # of the deletion
+    _text("recipient"),  # agent | affiliate | acquirer
+    _text("name"),
+    _text("reference"),  # id of the release: all that they need to find it
+    *_lease(),
+    _text("outcome", null=True),  # told | to_be_told: by the operator, by hand
+    _int("deadline_at"),
+    _int("created_at"),
+    _int("finished_at", null=True),
+    _in("state", WorkState),
+    sa.Index("ix_forwardings_due", "state", "next_at"),
+    sa.Index("ix_forwardings_receipt_id", "receipt_id"),
+)
+
+child_accounts = sa.Table(  # accounts of children: a keyed hash, and whether a verified parent agreed
+    "child_accounts",
+    metadata,
+    _key(),
+    _text("tenant_id"),
+    _text("sub"),  # the opaque id that the account had here
+    _blob("account", null=True),  # keyed hash; none: about the user of that id, whatever their accounts
+    _blob("approval", null=True),  # approver and reference, under the tenant's key
+    _int("key_epoch", null=True),
+    _int("refused_at", null=True),
+    _int("approved_at", null=True),
+    _int("expires_at"),
+    _blob("seal"),
+    sa.Index("ix_child_accounts_account", "tenant_id", "account"),
+    sa.Index("ix_child_accounts_user", "tenant_id", "sub"),
+    sa.Index("ix_child_accounts_expires_at", "expires_at"),
 )
 
 # Evidence ------------------------------------------------------------------------------------------
@@ -582,6 +751,17 @@ ledger_checkpoints = sa.Table(
     _int("at"),
 )
 
+ledger_intents = sa.Table(  # attempts at something outside whose outcome has no entry yet
+    "ledger_intents",
+    metadata,
+    sa.Column("entry_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _text("work"),  # id of the delivery, import or revocation
+    _int("attempt"),
+    _int("at"),
+    sa.Index("ix_ledger_intents_work", "work", "attempt"),
+)
+
 receipts = sa.Table(
     "receipts",
     metadata,
@@ -609,6 +789,23 @@ policy_versions = sa.Table(
     _int("effective_at"),
     _int("first_used_at"),
     _int("announced_at", null=True),
+    _int("ledger_entry_id", null=True),  # the entry that pins the hash
+    _int("consents_checked_at", null=True),  # when every consent that it widened had been marked stale
+)
+
+policy_announcements = sa.Table(  # versions that people were told of before they take effect
+    "policy_announcements",
+    metadata,
+    _key("version"),
+    _text("sha256"),
+    _text("older"),  # the version it was compared with
+    _int("effective_at"),
+    _int("announced_at"),
+    _int("opened"),  # cells
+    _int("eased"),
+    _int("closed"),
+    _text("notice"),  # the words; about nobody
+    _int("ledger_entry_id"),
 )
 
 # Keys (the SQL of these belongs to `vault`) --------------------------------------------------------
@@ -660,6 +857,15 @@ shred_ledger = sa.Table(
     _int("epoch"),
     _int("destroyed_at"),
     sa.Index("ix_shred_ledger_destroyed_at", "destroyed_at"),
+)
+
+key_rewrites = (
+    sa.Table(  # PostgreSQL: when the tables of keys were written anew, so that nothing old lies in their files
+        "key_rewrites",
+        metadata,
+        sa.Column("began_at", sa.BigInteger, primary_key=True, autoincrement=False),
+        _int("took_ms"),
+    )
 )
 
 rekey_jobs = sa.Table(  # rotations: where each stands, so that another process can go on after a crash
@@ -725,4 +931,11 @@ processes = sa.Table(  # who is alive: leases of the dead are taken over at once
     _int("pid"),
     _int("started_at"),
     _int("seen_at"),
+)
+
+schema_marks = sa.Table(  # what other versions of the code must know of this database; see `storage.upgrade`
+    "schema_marks",
+    metadata,
+    _key("name"),
+    _text("value"),
 )

@@ -6,28 +6,25 @@ opens no transaction: each statement sees what is committed, which is all that s
 
 from __future__ import annotations
 
-import re
+import os
 import sqlite3
-import time
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import lru_cache
-from typing import Any, Protocol, TypeAlias
+from functools import partial
+from typing import Any
 
 import psycopg
-import psycopg.rows
 import sqlalchemy as sa
 
 from connector.model.clock import Clock, SystemClock
 from connector.model.errors import Misconfigured
-from connector.storage.errors import DatabaseUnavailable, UniqueViolation
+from connector.storage import guards, postgresql, sqlite
+from connector.storage.errors import DatabaseUnavailable, GuardRefused, UniqueViolation
 from connector.storage.pool import Pool
+from connector.storage.transaction import DriverTransaction, Transaction
 
-Row: TypeAlias = Mapping[str, Any]
-
-BUSY_TIMEOUT_MS = 10_000
-POLL_S = 0.0005
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
 _BROKEN = (
     sqlite3.OperationalError,
@@ -35,32 +32,17 @@ _BROKEN = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,  # a standby answers, or a disk that the operator made read-only
 )
-_DATABASE_NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
 
 
-class Transaction(Protocol):
-    """What a room may do with the database."""
+_STORES: weakref.WeakSet[Store] = weakref.WeakSet()
 
-    dialect: str
-    skip_locked: str
 
-    def one(self, sql: str, /, **params: Any) -> Row | None:
-        """The first row, or None."""
+def _after_fork() -> None:
+    for store in _STORES:
+        store.renew()
 
-    def all(self, sql: str, /, **params: Any) -> list[Row]:
-        """Every row."""
 
-    def run(self, sql: str, /, **params: Any) -> int:
-        """Execute; how many rows it changed."""
-
-    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute once per row of parameters."""
-
-    def now(self) -> int:
-        """Milliseconds since the epoch, the same throughout the transaction."""
-
-    def after_commit(self, action: Callable[[], None]) -> None:
-        """Run `action` once the transaction is committed; never where it rolled back."""
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Store:
@@ -74,19 +56,26 @@ class Store:
             self.dialect == "postgresql" and isinstance(clock, SystemClock) if database_time is None else database_time
         )
         self._pool = Pool(connect)
+        self.renew()
+        _STORES.add(self)
+        self._on = self._on_sqlite if self.dialect == "sqlite" else self._on_postgresql
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A write transaction: commits at the end of the block, rolls back on any exception."""
-        return _Writing(self, self._pool)
+        return _Writing(self._on, self._pool)
 
     def read(self) -> AbstractContextManager[Transaction]:
         """Statements that only read, each on its own: no transaction is opened around them."""
-        return _Reading(self, self._pool)
+        return _Reading(self._on, self._pool)
 
     def now(self) -> int:
         """The database's time in ms since the epoch, as transactions see it."""
         with self.read() as tx:
             return tx.now()
+
+    def renew(self) -> None:
+        """In a child that was forked: nobody of the parent's threads is here to end a turn."""
+        self._turn = threading.Lock()
 
     def scrub(self) -> bool:
         """Leave no old page in SQLite's log: all of it goes into the file, where freed pages are zeros; then it is cut.
@@ -104,19 +93,25 @@ class Store:
         """Close every idle connection (before a fork, at shutdown)."""
         self._pool.close_idle()
 
+    def _on_sqlite(self, connection: sqlite3.Connection) -> DriverTransaction:
+        return sqlite.SqliteTransaction(connection, self.clock.now, self._turn)
+
+    def _on_postgresql(self, session: postgresql.Session) -> DriverTransaction:
+        return postgresql.PostgresqlTransaction(session, None if self.database_time else self.clock.now)
+
 
 class _Reading:
     """A connection taken for the length of a block. Written out, because every handout passes here."""
 
-    __slots__ = ("_connection", "_pool", "_store")
+    __slots__ = ("_connection", "_on", "_pool")
 
-    def __init__(self, store: Store, pool: Pool) -> None:
-        self._store = store
+    def __init__(self, on: Callable[[Any], DriverTransaction], pool: Pool) -> None:
+        self._on = on
         self._pool = pool
 
     def __enter__(self) -> Transaction:
         self._connection = _translated(self._pool.take)
-        return _DriverTransaction(self._connection, self._store)
+        return self._on(self._connection)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, _BROKEN):
@@ -130,15 +125,15 @@ class _Reading:
 class _Writing:
     """A transaction on a connection of its own."""
 
-    __slots__ = ("_connection", "_pool", "_store", "_tx")
+    __slots__ = ("_connection", "_on", "_pool", "_tx")
 
-    def __init__(self, store: Store, pool: Pool) -> None:
-        self._store = store
+    def __init__(self, on: Callable[[Any], DriverTransaction], pool: Pool) -> None:
+        self._on = on
         self._pool = pool
 
     def __enter__(self) -> Transaction:
         self._connection = _translated(self._pool.take)
-        self._tx = _DriverTransaction(self._connection, self._store)
+        self._tx = self._on(self._connection)
         try:
             self._tx.begin()
         except BaseException as error:
@@ -168,85 +163,6 @@ class _Writing:
             self._pool.discard(self._connection)
 
 
-class _DriverTransaction:
-    """A transaction on one driver connection."""
-
-    def __init__(self, connection: Any, store: Store) -> None:
-        self.dialect = store.dialect
-        self.skip_locked = "FOR UPDATE SKIP LOCKED" if self.dialect == "postgresql" else ""
-        self.after: list[Callable[[], None]] = []
-        self._cursor = connection.cursor()
-        self._store = store
-        self._now: int | None = None
-        self._text: Callable[[str], str] = _percent_style if self.dialect == "postgresql" else str
-
-    def begin(self) -> None:
-        if self.dialect == "postgresql":
-            self._cursor.execute("BEGIN")
-        else:
-            self._begin_immediate()
-
-    def _begin_immediate(self) -> None:
-        """Wait for SQLite's one writer in short, even steps.
-
-        Its own way of waiting sleeps longer each time, up to 100 ms, so that a process which commits batch after batch
-        leaves the others asleep.
-        """
-        self._cursor.execute("PRAGMA busy_timeout=0")
-        until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-        try:
-            while True:
-                try:
-                    self._cursor.execute("BEGIN IMMEDIATE")
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                        raise
-                    time.sleep(POLL_S)
-                else:
-                    return
-        finally:
-            self._cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-
-    def commit(self) -> None:
-        self._cursor.execute("COMMIT")
-
-    def roll_back(self) -> bool:
-        """Whether the connection is clean again. Where not, the first error is the one to tell."""
-        try:
-            self._cursor.execute("ROLLBACK")
-        except (sqlite3.Error, psycopg.Error):
-            return False
-        return True
-
-    def one(self, sql: str, /, **params: Any) -> Row | None:
-        cursor = self._cursor.execute(self._text(sql), params)
-        row: Row | None = cursor.fetchone()
-        return row
-
-    def all(self, sql: str, /, **params: Any) -> list[Row]:
-        rows: list[Row] = self._cursor.execute(self._text(sql), params).fetchall()
-        return rows
-
-    def run(self, sql: str, /, **params: Any) -> int:
-        return int(self._cursor.execute(self._text(sql), params).rowcount)
-
-    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._cursor.executemany(self._text(sql), rows)
-
-    def now(self) -> int:
-        if self._now is None:
-            if self._store.database_time:
-                row = self._cursor.execute(_DATABASE_NOW).fetchone()
-                self._now = int(row["now"])
-            else:
-                self._now = self._store.clock.now()
-        return self._now
-
-    def after_commit(self, action: Callable[[], None]) -> None:
-        self.after.append(action)
-
-
 def _translated(act: Callable[[], Any]) -> Any:
     try:
         return act()
@@ -260,11 +176,23 @@ def translation_of(error: BaseException) -> BaseException:
         return UniqueViolation(error.diag.constraint_name or "")
     if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
         return UniqueViolation(str(error).removeprefix("UNIQUE constraint failed: "))
+    guard = _guard_of(error)
+    if guard:
+        return GuardRefused(guard)
     if isinstance(error, sqlite3.OperationalError) and _is_ours(error):
         return error
     if isinstance(error, _BROKEN):
         return DatabaseUnavailable(f"{type(error).__name__}: {_safe_text(error)}")
     return error
+
+
+def _guard_of(error: BaseException) -> str:
+    """Which of our triggers refused, or nothing."""
+    if isinstance(error, psycopg.errors.CheckViolation):
+        name = error.diag.constraint_name or ""
+    else:
+        name = str(error) if isinstance(error, sqlite3.IntegrityError) else ""
+    return name if name.startswith(guards.PREFIX) else ""
 
 
 def _is_ours(error: sqlite3.OperationalError) -> bool:
@@ -279,11 +207,6 @@ def _safe_text(error: BaseException) -> str:
     return str(error).split("\n", 1)[0]
 
 
-@lru_cache(maxsize=2048)
-def _percent_style(sql: str) -> str:
-    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
-
-
 def _driver(url: str) -> tuple[str, Callable[[], Any]]:
     """The dialect of a URL and how to connect. Raises Misconfigured for databases that are not known."""
     parsed = sa.make_url(url)
@@ -291,32 +214,13 @@ def _driver(url: str) -> tuple[str, Callable[[], Any]]:
         file = parsed.database
         if not file or file == ":memory:":
             raise Misconfigured("database_url", "A SQLite database needs a file: sqlite:///connector.db")
-        return "sqlite", lambda: _connected_sqlite(file)
+        return "sqlite", partial(sqlite.connect, file)
     if parsed.drivername == "postgresql+psycopg":
         dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-        return "postgresql", lambda: psycopg.connect(
-            dsn, autocommit=True, row_factory=psycopg.rows.dict_row, connect_timeout=5
-        )
+        return "postgresql", partial(postgresql.Session, dsn)
     raise Misconfigured(
         "database_url", "database.url starts with sqlite:/// or postgresql+psycopg://; other databases are not known."
     )
-
-
-def _connected_sqlite(file: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        file, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=512
-    )
-    connection.row_factory = sqlite3.Row
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        "temp_store=MEMORY",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-    return connection
 
 
 def open_store(url: str, clock: Clock | None = None, *, database_time: bool | None = None) -> Store:

@@ -69,6 +69,11 @@ class Flights:
             del self._under_way[connection_id]
             self._news.notify_all()
 
+    def flies(self, connection_id: str) -> bool:
+        """Whether a refresh of this connection is under way in this process."""
+        with self._news:
+            return connection_id in self._under_way
+
     @contextmanager
     def holding(self) -> Iterator[None]:
         """While an answer of a provider is in memory and not stored: the process must not exit."""

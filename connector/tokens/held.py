@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.storage import Row, Transaction
+from connector.storage import Read, Row, Transaction, read_of
 from connector.tokens.rows import ACCESS, REFRESH, TokenOwner
 from connector.tokens.spent import unpacked
 from providers.capabilities import Grant
@@ -18,7 +18,8 @@ from providers.secret import Secret
 from vault import DataKey, Owner, Vault
 
 _HELD = """
-SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, t.generation AS token_generation,
+SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, t.landed_at,
+       t.generation AS token_generation,
        k.tenant_key_id, k.wrapped,
        s.epoch AS seal_epoch, s.tenant_key_id AS seal_tenant_key_id, s.wrapped AS seal_wrapped,
        u.account, u.age, u.last_visit_at
@@ -37,6 +38,11 @@ class Held:
     """What was read: the connection's row with its seal not yet checked, and the sealed tokens beside it."""
 
     row: Row
+
+    @property
+    def read(self) -> Read:
+        """All that was read, wrapped keys included."""
+        return read_of(self.row)
 
     @property
     def whose(self) -> TokenOwner:
@@ -64,6 +70,11 @@ def seal_key(tx: Transaction, vault: Vault, found: Held) -> DataKey:
 def opened_access(key: DataKey, found: Held) -> Secret:
     """The access token. Raises vault errors where the row and the token do not belong together."""
     return Secret(_open(key, found, ACCESS, "token_access").decode())
+
+
+def is_held(key: DataKey, found: Held, access: Secret) -> bool:
+    """Whether this very access token is the one that is stored."""
+    return found.row["token_access"] is not None and opened_access(key, found) == access
 
 
 def opened_grant(

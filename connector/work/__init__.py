@@ -6,8 +6,20 @@ shorten the wait; the truth is in the rows.
 """
 
 from connector.work.backoff import backoff_ms
+from connector.work.clockwatch import ClockWatch
 from connector.work.heart import Heart, Held
-from connector.work.leases import TABLES, Claimed, claim, give_back, heartbeat, release_dead, retry, settle
+from connector.work.leases import (
+    TABLES,
+    Claimed,
+    any_due,
+    claim,
+    give_back,
+    heartbeat,
+    is_held,
+    release_dead,
+    retry,
+    settle,
+)
 from connector.work.liveness import FileLiveness, Liveness, SessionLiveness, open_liveness
 from connector.work.loop import Step, run_loop
 from connector.work.presence import Presence
@@ -17,6 +29,7 @@ from connector.work.wakeup import NoWakeup, ProcessWakeup, RedisWakeup, Wakeup
 __all__ = [
     "TABLES",
     "Claimed",
+    "ClockWatch",
     "FileLiveness",
     "Heart",
     "Held",
@@ -29,12 +42,14 @@ __all__ = [
     "SessionLiveness",
     "Step",
     "Wakeup",
+    "any_due",
     "backoff_ms",
     "claim",
     "dead_owners",
     "forget",
     "give_back",
     "heartbeat",
+    "is_held",
     "known",
     "open_liveness",
     "register",

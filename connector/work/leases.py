@@ -15,7 +15,7 @@ from connector.model.states import WorkState
 from connector.storage import Transaction
 from connector.storage.schema import metadata
 
-TABLES = frozenset({"imports", "deliveries", "revocations"})
+TABLES = frozenset({"imports", "deliveries", "revocations", "mails", "forwardings"})
 _LEASE_COLUMNS = frozenset({"id", "state", "next_at", "attempts", "fence", "lease_owner", "lease_until"})
 _OPEN = frozenset({WorkState.QUEUED, WorkState.CLAIMED})
 
@@ -45,6 +45,15 @@ def claim(  # noqa: PLR0917  the first five belong to every claim
         if len(found) < limit:
             found += _claim_in(tx, table, where, values | {"state": state.value, "room": limit - len(found)})
     return found
+
+
+def any_due(tx: Transaction, table: str) -> bool:
+    """Whether there is something to claim, as far as a look without a lock can say: idle workers write nothing."""
+    _known(table)
+    found = tx.one(
+        f"SELECT id FROM {table} WHERE state IN ('queued', 'claimed') AND next_at <= :now LIMIT 1", now=tx.now()
+    )
+    return found is not None
 
 
 def heartbeat(tx: Transaction, table: str, claimed: Claimed, owner: str, lease_ms: int) -> bool:
@@ -112,6 +121,15 @@ def release_dead(tx: Transaction, table: str, dead_owners: Iterable[str]) -> int
         )
         for owner in dead_owners
     )
+
+
+def is_held(tx: Transaction, table: str, id: str, attempt: int) -> bool:  # noqa: A002
+    """Whether somebody is at this attempt now, as far as the row says."""
+    _known(table)
+    row = tx.one(
+        f"SELECT id FROM {table} WHERE id = :id AND state = 'claimed' AND attempts = :attempt", id=id, attempt=attempt
+    )
+    return row is not None
 
 
 def _claim_in(tx: Transaction, table: str, where: str, values: dict[str, Any]) -> list[Claimed]:

@@ -20,6 +20,8 @@ from connector.model.errors import Misconfigured
 from connector.storage import Store, Transaction
 
 KEEPALIVE_S = 5
+MISSED_S = 0.45  # for how long a lock is missing before its process counts as dead: twice the time to take it again
+SETTLE_S = 2.0  # after a break of its own a process judges nobody for so long: the others may be coming back as well
 
 
 class Liveness(Protocol):
@@ -88,11 +90,16 @@ class SessionLiveness:
         self._key = _key(process_id)
         self._address = sa.make_url(store.url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._monotonic = store.clock.monotonic
+        self._judges_from = 0.0
+        self._missed: dict[str, float] = {}
 
     def hold(self) -> bool:
         """Hold the lock; where the connection broke, on a new one."""
         if self._still_there():
             return True
+        if self._connection is not None:
+            self._judges_from = self._monotonic() + SETTLE_S
         self.release()
         try:
             connection = psycopg.connect(
@@ -111,14 +118,26 @@ class SessionLiveness:
         return True
 
     def alive(self, tx: Transaction, ids: Iterable[str]) -> frozenset[str]:
-        """A process is alive while its lock is in the server's table of locks."""
+        """A process is alive while its lock is in the server's table of locks.
+
+        A lock may be missing for a moment in life, because its connection broke: its process takes it again within a
+        fifth of a second, and counts as dead only when it did not. Where the server went away, every lock went with it:
+        who lost its own takes nobody for dead until the others have had time to take theirs again.
+        """
+        if self._connection is not None and not self._still_there():
+            return frozenset(ids)
+        if self._monotonic() < self._judges_from:
+            return frozenset(ids)
         rows = tx.all(
             "SELECT (classid::bigint << 32) | objid::bigint AS key FROM pg_locks"
             " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         held = {int(row["key"]) for row in rows}
-        return frozenset(one for one in ids if _key(one) in held)
+        now = self._monotonic()
+        asked = list(ids)
+        self._missed = {one: self._missed.get(one, now) for one in asked if _key(one) not in held}
+        return frozenset(one for one in asked if now - self._missed.get(one, now) < MISSED_S)
 
     def release(self) -> None:
         """Close the connection, and the lock with it."""

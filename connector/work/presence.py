@@ -13,6 +13,7 @@ from connector.storage import Store
 from connector.work.liveness import Liveness, open_liveness
 from connector.work.processes import forget, register, seen
 
+HOLD_S = 0.2  # between two looks at one's own sign of life, which may have broken
 BEAT_S = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -49,15 +50,18 @@ class Presence:
             self.liveness.release()
 
     def _beat(self) -> None:
-        while not self._over.wait(BEAT_S):
+        beats = 0
+        while not self._over.wait(HOLD_S):
+            beats = (beats + 1) % round(BEAT_S / HOLD_S)
             try:
-                self._once()
+                if self.liveness.hold() and beats == 0:
+                    self._once()
             except TryLater as problem:
                 _log.warning("presence.database_away", detail=problem.detail)
+            except Exception as error:  # noqa: BLE001  a process that stopped beating would be taken for dead
+                _log.error("presence.beat_failed", error=type(error).__name__)
 
     def _once(self) -> None:
-        if not self.liveness.hold():
-            return
         with self._store.transaction() as tx:
             known = seen(tx, self._id)
         if not known:

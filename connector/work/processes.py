@@ -53,8 +53,13 @@ def dead_owners(tx: Transaction, liveness: Liveness, grace_ms: int = GRACE_MS) -
     Both are asked: a process whose liveness connection broke is still seen, one that only hangs still holds its lock,
     and neither is dead. What they hold may be released at once; then `forget` them.
     """
-    before = tx.now() - grace_ms
-    silent = [row["id"] for row in tx.all("SELECT id FROM processes WHERE seen_at < :before", before=before)]
+    now = tx.now()
+    rows = tx.all(
+        "SELECT id FROM processes WHERE seen_at < :before OR seen_at > :after",
+        before=now - grace_ms,
+        after=now + max(grace_ms, GRACE_MS),  # last seen in the future: the clock was set back, and says nothing
+    )
+    silent = [row["id"] for row in rows]
     return frozenset(silent) - liveness.alive(tx, silent) if silent else frozenset()
 
 

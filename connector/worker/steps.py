@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connector import clients, connections, ledger, people, work
-from connector.flows import evidence, import_records, keep_records, push_update, refresh, revoke, run_out
+from connector.flows import (
+    children,
+    evidence,
+    forwarding,
+    import_records,
+    keep_records,
+    policy_versions,
+    post_notices,
+    push_update,
+    reconcile,
+    refresh,
+    refresh_journal,
+    revoke,
+    run_out,
+    shredding,
+    stale_choices,
+)
 from connector.flows.gateway import Gateway
 from connector.flows.outside import outside_of
 from connector.flows.signup_link import cleaning
@@ -14,8 +30,9 @@ from connector.work import Liveness, Step
 CHECKPOINT_EVERY_S = 60.0
 SWEEP_EVERY_S = 60.0
 RUN_OUT_EVERY_S = 5.0
+POLICY_EVERY_S = 5.0
 OUTSIDE_EVERY_S = 5.0
-SILENT_MS = 2_000
+CLEAN_EVERY_S = 15.0
 
 
 def refreshing(gateway: Gateway) -> list[Step]:
@@ -23,14 +40,23 @@ def refreshing(gateway: Gateway) -> list[Step]:
     return [Step("refresh", lambda: refresh.due(gateway))]
 
 
+def refreshing_wanted(gateway: Gateway) -> list[Step]:
+    """What callers of listeners wait for, where these do not refresh themselves."""
+    return [Step("refresh_wanted", lambda: refresh.wanted(gateway))]
+
+
 def recovering(gateway: Gateway, liveness: Liveness) -> list[Step]:
-    """Taking over what the dead held. Runs several times a second, because a provider's grace may be short."""
-    # A lock of the file system ends with its process and never before; a database's may end with its connection.
-    grace_ms = SILENT_MS if gateway.store.dialect == "postgresql" else 0
+    """Taking over what the dead held. Runs several times a second, because a provider's grace may be short.
+
+    The sign of life alone decides. Where one was lost in life all the same, whoever takes over assumes the worst of
+    what was sent, and the answer that the living one still gets lands late.
+    """
 
     def take_over() -> int:
+        gateway.watch.look()
+        refresh_journal.replay(gateway)  # an answer that is there is better than asking again
         with gateway.store.read() as tx:
-            dead = work.dead_owners(tx, liveness, grace_ms)
+            dead = work.dead_owners(tx, liveness, grace_ms=0)
         done = refresh.recover(gateway, dead)
         if dead:
             with gateway.store.transaction() as tx:
@@ -45,10 +71,24 @@ def recovering(gateway: Gateway, liveness: Liveness) -> list[Step]:
 def outward(gateway: Gateway) -> list[Step]:
     """Revocations first: nobody should wait for an end because of a beginning."""
     return [
-        Step("revoke", lambda: revoke.tell_providers(gateway)),
-        Step("deliver", lambda: push_update.step(gateway)),
-        Step("import", lambda: import_records.step(gateway)),
+        _where_due(gateway, "revoke", "revocations", revoke.tell_providers),
+        _where_due(gateway, "deliver", "deliveries", push_update.step),
+        _where_due(gateway, "import", "imports", import_records.step),
+        _where_due(gateway, "mail", "mails", post_notices.send_letters),
+        _where_due(gateway, "forward_erasures", "forwardings", forwarding.tell_outsiders),
     ]
+
+
+def _where_due(gateway: Gateway, name: str, table: str, act: Callable[[Gateway], int]) -> Step:
+    """Look before claiming: a claim opens a write transaction, and SQLite has one writer for everybody."""
+
+    def step() -> int:
+        with gateway.store.read() as tx:
+            if not work.any_due(tx, table):
+                return 0
+        return int(act(gateway))
+
+    return Step(name, step)
 
 
 def keeping(gateway: Gateway) -> list[Step]:
@@ -57,12 +97,20 @@ def keeping(gateway: Gateway) -> list[Step]:
         Step("schedule_imports", lambda: import_records.queue_due(gateway)),
         Step("keep_records", lambda: int(keep_records.step(gateway))),
         Step("destroy_keys", lambda: revoke.destroy_due_keys(gateway)),
+        Step("reconcile", lambda: reconcile.step(gateway)),
         Step("run_out", _every(gateway, RUN_OUT_EVERY_S, lambda: run_out.step(gateway))),
         Step("retire", _every(gateway, SWEEP_EVERY_S, lambda: revoke.retire(gateway))),
+        Step("policy_versions", _every(gateway, POLICY_EVERY_S, lambda: _keep_policy(gateway))),
         Step("clean_flows", lambda: int(cleaning.step(gateway))),
+        Step("post_notices", lambda: post_notices.spread(gateway)),
+        Step("newcomers", _every(gateway, SWEEP_EVERY_S, lambda: post_notices.spread(gateway, newcomers=True))),
+        Step("purge_children", lambda: children.purge(gateway)),
+        Step("forget_children", _every(gateway, SWEEP_EVERY_S, lambda: children.forget(gateway))),
+        Step("forget_letters", _every(gateway, SWEEP_EVERY_S, lambda: post_notices.forget_letters(gateway))),
         Step("sequence_ledger", lambda: _sequence(gateway)),
         Step("sign_ledger", _every(gateway, CHECKPOINT_EVERY_S, lambda: _sign(gateway))),
         Step("sweep", _every(gateway, SWEEP_EVERY_S, lambda: _sweep(gateway))),
+        Step("clean_key_files", _every(gateway, CLEAN_EVERY_S, shredding.Upkeep(gateway).step)),
         *_remembering(gateway),
     ]
 
@@ -73,6 +121,11 @@ def _remembering(gateway: Gateway) -> list[Step]:
     if outside is None:
         return []
     return [Step("remember_outside", _every(gateway, OUTSIDE_EVERY_S, lambda: outside.note(gateway.store)))]
+
+
+def _keep_policy(gateway: Gateway) -> None:
+    policy_versions.step(gateway)
+    stale_choices.step(gateway)
 
 
 def _sequence(gateway: Gateway) -> int:

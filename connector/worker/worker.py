@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -15,7 +16,9 @@ from connector.worker import steps
 REFRESHERS = 2
 OUTWARD = 3
 RECOVERY_EVERY_S = 0.25
+WANTED_EVERY_S = 0.1
 IDLE_S = 1.0
+LISTEN_EVERY_S = 0.5
 DRAIN_S = 25.0
 HELD_TOLD_EVERY_S = 5.0
 
@@ -26,7 +29,7 @@ class Worker:
     """One worker process's threads. `run` returns once `stop` is set and everything under way has ended."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        self._gateway = gateway = replace(gateway, refreshes=True)
         self._presence = Presence(gateway.store, gateway.worker_id, "worker")
 
     def run(self, stop: threading.Event) -> bool:
@@ -34,7 +37,8 @@ class Worker:
         self._presence.start()
         threads = self._start(stop)
         _log.info("worker.started", worker=self._gateway.worker_id, threads=len(threads))
-        stop.wait()
+        while not stop.wait(LISTEN_EVERY_S):  # a signal that another thread took in is heard between two waits only
+            pass
         self._gateway.flights.drain()
         self._gateway.wakeup.notify()
         finished = self._drained(threads)
@@ -50,6 +54,8 @@ class Worker:
         ]
         loops += [(steps.refreshing(gateway), IDLE_S) for _ in range(REFRESHERS)]
         loops += [(steps.outward(gateway), IDLE_S) for _ in range(OUTWARD)]
+        if gateway.settings.refresh.process == "worker":
+            loops.append((steps.refreshing_wanted(gateway), WANTED_EVERY_S))
         threads = [
             threading.Thread(
                 target=run_loop,

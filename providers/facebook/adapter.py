@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from providers.capabilities import (
@@ -51,6 +52,10 @@ class Facebook:
     def account(self, registration: Registration, grant: Grant) -> Exchange[Account]:
         """See `profile.account`."""
         return profile.account(registration, grant)
+
+    def whose(self, registration: Registration, grant: Grant) -> Exchange[Account]:
+        """By debug_token, which also says that the token was made for this very app, and /me."""
+        return profile.account(registration, replace(grant, id_claims={}))
 
     def refresh(self, registration: Registration, grant: Grant, *, now: int) -> Exchange[Grant]:
         """See `oauth.refresh`."""

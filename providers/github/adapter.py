@@ -49,6 +49,10 @@ class GitHub:
         """See `oauth.account`."""
         return oauth.account(registration, grant)
 
+    def whose(self, registration: Registration, grant: Grant) -> Exchange[Account]:
+        """The account call itself."""
+        return oauth.account(registration, grant)
+
     def refresh(self, registration: Registration, grant: Grant, *, now: int) -> Exchange[Grant]:
         """See `oauth.refresh`."""
         return oauth.refresh(registration, grant, now)

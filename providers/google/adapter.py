@@ -44,6 +44,14 @@ class Google(OpenIDConnect):
     def account(self, registration: Registration, grant: Grant) -> Exchange[Account]:
         """By the ID token; with birthday or age range from the People API where the grant opens them."""
         account = yield from super().account(registration, grant)
+        return (yield from self._with_age(registration, grant, account))
+
+    def whose(self, registration: Registration, grant: Grant) -> Exchange[Account]:
+        """By userinfo; the rest as `account`."""
+        account = yield from super().whose(registration, grant)
+        return (yield from self._with_age(registration, grant, account))
+
+    def _with_age(self, registration: Registration, grant: Grant, account: Account) -> Exchange[Account]:
         fields = ",".join(name for name in ("birthdays", "ageRanges") if name in people.extra_fields(grant).split(","))
         if not fields:
             return account

@@ -124,14 +124,16 @@ class OpenIDConnect:
 
     def account(self, registration: Registration, grant: Grant) -> Exchange[Account]:
         """Whose grant it is, by the ID token; userinfo adds claims, if it is about the same subject."""
-        claims = yield from self._claims(registration, grant)
-        birthdate = claims.get("birthdate")
-        return Account(
-            issuer=str(grant.id_claims["iss"]),
-            subject=str(grant.id_claims["sub"]),
-            claims=about_person(claims),
-            birthdate=birthdate if isinstance(birthdate, str) else "",
-        )
+        return _account(grant.id_claims, (yield from self._claims(registration, grant)))
+
+    def whose(self, registration: Registration, grant: Grant) -> Exchange[Account]:
+        """Whose access token it is, by userinfo alone; no ID token takes part."""
+        metadata = yield from self.metadata(registration)
+        if not metadata.userinfo_endpoint:
+            raise ProviderError("unsupported", "no_userinfo", "This provider does not say whose an access token is.")
+        userinfo = yield from self._read_userinfo(registration, metadata, grant)
+        named = {"iss": metadata.issuer, "sub": check_subject(userinfo.get("sub"))}
+        return _account(named, about_person(userinfo))
 
     # ---- refreshes, revokes, reads -----------------------------------------------------------------------------------
 
@@ -224,15 +226,20 @@ class OpenIDConnect:
         metadata = yield from self.metadata(registration)
         if not metadata.userinfo_endpoint:
             return dict(grant.id_claims)
-        response = yield from read(get(metadata.userinfo_endpoint, bearer=grant.access_token))
-        if not response.ok:
-            raise resource_failure(response)
-        userinfo = yield from self._userinfo(registration, metadata, response)
+        userinfo = yield from self._read_userinfo(registration, metadata, grant)
         if not isinstance(userinfo.get("sub"), str) or not _equal(userinfo["sub"], subject):
             raise ProviderError(
                 "mismatch", "userinfo_subject", "The profile is another account's than the one that signed in."
             )
         return {**grant.id_claims, **about_person(userinfo)}
+
+    def _read_userinfo(
+        self, registration: Registration, metadata: Metadata, grant: Grant
+    ) -> Exchange[Mapping[str, Any]]:
+        response = yield from read(get(metadata.userinfo_endpoint, bearer=grant.access_token))
+        if not response.ok:
+            raise resource_failure(response)
+        return (yield from self._userinfo(registration, metadata, response))
 
     def _userinfo(
         self, registration: Registration, metadata: Metadata, response: Response
@@ -250,6 +257,16 @@ class OpenIDConnect:
             raise refuse("audience_mismatch")
         yield from self._check_signature(registration, metadata, token)
         return token.claims
+
+
+def _account(named: Mapping[str, Any], claims: Mapping[str, Any]) -> Account:
+    birthdate = claims.get("birthdate")
+    return Account(
+        issuer=str(named["iss"]),
+        subject=str(named["sub"]),
+        claims=about_person(claims),
+        birthdate=birthdate if isinstance(birthdate, str) else "",
+    )
 
 
 def _pushes(registration: Registration, metadata: Metadata) -> bool:

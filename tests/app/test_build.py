@@ -12,7 +12,7 @@ from connector import app
 from connector.clients import add_tenant
 from connector.model.errors import Misconfigured
 from connector.settings import shipped
-from connector.storage import Store, known_revisions, open_store
+from connector.storage import Store, known_revisions, marks, open_store
 from connector.work import ProcessWakeup
 from tests.clock import ManualClock
 from tests.gateways import House, make_house, make_settings, shipped_policy
@@ -60,7 +60,21 @@ def test_a_newer_schema_is_served_so_that_nodes_upgrade_one_by_one(
     house: House, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "known_revisions", lambda: ("0000",))
+    with store.transaction() as tx:
+        marks.mark(tx, marks.COMPATIBLE_FROM, "0000")
     assert build(house, store)
+
+
+@pytest.mark.parametrize("says", [None, "9998"])
+def test_a_newer_schema_that_says_nothing_or_names_a_newer_code_is_not_touched(
+    house: House, store: Store, monkeypatch: pytest.MonkeyPatch, says: str | None
+) -> None:
+    monkeypatch.setattr(app, "known_revisions", lambda: ("0000",))
+    with store.transaction() as tx:
+        marks.unmark(tx, marks.COMPATIBLE_FROM)
+        if says is not None:
+            marks.mark(tx, marks.COMPATIBLE_FROM, says)
+    assert refused(house, store).code == "database_newer"
 
 
 def test_a_missing_key_file_stops_the_start(house: House, store: Store) -> None:
@@ -102,7 +116,7 @@ def test_a_policy_that_cannot_be_read_stops_the_start(house: House, store: Store
 
 
 def test_the_shipped_policy_holds(house: House) -> None:
-    assert app.proven_policy(house.gateway.settings).versions
+    assert app.sound_policy(house.gateway.settings).versions
 
 
 def test_tenants_added_later_are_checked_at_the_next_start(house: House, open_another: Callable[..., Store]) -> None:

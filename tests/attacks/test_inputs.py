@@ -74,9 +74,9 @@ def test_c12_accounts_that_look_alike_are_never_one(street: Town, one: str, othe
 def test_c12_twin_by_folded_names_two_accounts_become_one(street: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = identities_room.subject_index
 
-    def folded(tx: Any, vault: Any, tenant: str, account: NewIdentity) -> bytes:
+    def folded(indexes: Any, account: NewIdentity) -> Any:
         named = NewIdentity(account.integration_id, account.provider, account.issuer, account.subject.casefold())
-        return exact(tx, vault, tenant, named)
+        return exact(indexes, named)
 
     monkeypatch.setattr(identities_room, "subject_index", folded)
     assert same_person(street, "ABC", "abc")

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--seconds S] [--json FILE]`: everything once, one table, and the same as JSON."""
+"""`python -m tests.bench [--seconds S] [--connections N] [--json FILE]`: everything once, as one table and as JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
+from connector.storage import open_store, upgrade
+from tests.bench import due
 from tests.bench.load import Measured, load, post
 from tests.bench.parts import parts
 from tests.bench.servers import SLOW_CALLERS, Served, floor
@@ -33,14 +35,16 @@ def main() -> int:
     report: dict[str, Any] = {"processors": os.cpu_count(), "load_before": os.getloadavg()[0], "rows": [], "parts": {}}
     floors: Floors = {name: _floor(name, given.seconds, report) for name in ("raw", "flask")}
     with tempfile.TemporaryDirectory(prefix="connector-bench-") as folder:
-        _gateway("SQLite", Path(folder), f"sqlite:///{folder}/bench.db", given.seconds, floors, report)
+        _gateway("SQLite", Path(folder), f"sqlite:///{folder}/bench.db", given, floors, report)
+        _due("SQLite", f"sqlite:///{folder}/due.db", given, report)
     tools = postgresql.binaries()
     if tools is None:
         report["parts"]["PostgreSQL"] = "not measured: no initdb on PATH or under /usr/lib/postgresql"
     else:
-        url = postgresql.database(postgresql.start(tools), "bench")
+        server = postgresql.start(tools)
         with tempfile.TemporaryDirectory(prefix="connector-bench-") as folder:
-            _gateway("PostgreSQL", Path(folder), url, given.seconds, floors, report)
+            _gateway("PostgreSQL", Path(folder), postgresql.database(server, "bench"), given, floors, report)
+        _due("PostgreSQL", postgresql.database(server, "due"), given, report)
     report["load_after"] = os.getloadavg()[0]
     _show(report)
     given.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -50,6 +54,7 @@ def main() -> int:
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--seconds", type=float, default=3.0, help="for each figure under load")
+    parser.add_argument("--connections", type=int, default=1_000_000, help="among which what is due is looked for")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     given = parser.parse_args()
     given.json.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +73,10 @@ def _floor(name: str, seconds: float, report: dict[str, Any]) -> dict[int, float
         return found
 
 
-def _gateway(name: str, folder: Path, url: str, seconds: float, floors: Floors, report: dict[str, Any]) -> None:
+def _gateway(
+    name: str, folder: Path, url: str, given: argparse.Namespace, floors: Floors, report: dict[str, Any]
+) -> None:
+    seconds = given.seconds
     served = Served(folder, url)
     requests = [post(f"/v1/connections/{one}/token", served.token) for one in served.fresh]
     try:
@@ -86,6 +94,16 @@ def _gateway(name: str, folder: Path, url: str, seconds: float, floors: Floors, 
         report["parts"] |= {f"{what}, {name}": figure for what, figure in parts(served).items()}
     finally:
         served.close()
+
+
+def _due(name: str, url: str, given: argparse.Namespace, report: dict[str, Any]) -> None:
+    """On a database of its own, which it fills."""
+    store = open_store(url)
+    upgrade(store)
+    with tempfile.TemporaryDirectory(prefix="connector-bench-") as folder:
+        found = due.measure(store, Path(folder), given.connections)
+    store.dispose()
+    report["parts"] |= {f"{what}, {name}": figure for what, figure in found.items()}
 
 
 class _Slow:

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from connector.flows.rotate_keys import Parts, rotate
+from connector.flows.rotate_keys import rotate
+from connector.flows.rotation_parts import Parts
 from connector.model.clock import SystemClock
 from connector.model.ids import new_id
 from connector.storage import Store, open_store, upgrade

@@ -45,7 +45,7 @@ def floor(name: str) -> Iterator[int]:
 class Served:
     """A gateway over a database with many connections, served on `port`."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, *, connections: int = CONNECTIONS) -> None:
         self.folder = folder
         self.port = free_port()
         self.store: Store = open_store(url, SystemClock())
@@ -61,7 +61,7 @@ class Served:
         )
         self.linked = Linked(self.house, self.rehearsal.app)
         self.token = api_token(app_of(self.house), self.house.worker, self.house.worker_secret)
-        self.fresh = [self._fresh(number) for number in range(CONNECTIONS)]
+        self.fresh = [self._fresh(number) for number in range(connections)]
         self.pid = 0
         _write_settings(folder, url, self.port)
 

@@ -343,3 +343,18 @@ def test_what_is_held_about_a_user_is_written_for_them_alone(desk, town):
 def test_a_user_that_is_none_is_exported_to_no_file(desk):
     assert desk.run("users", "export", "usr_nobody", str(desk.folder / "out")).exit_code == 1
     assert not (desk.folder / "out").exists()
+
+
+# A copy -------------------------------------------------------------------------------------------------
+
+
+def test_a_database_is_copied_with_every_table_told_and_set_aside_until_the_copy_is_undone(desk, town, tmp_path):
+    to = f"sqlite:///{tmp_path / 'copy.db'}"
+    report = desk.json("database", "copy", "--to", to)
+    told = {one["table"]: one for one in report["tables"]}
+    assert (told["connections"]["rows"], told["connections"]["same"], report["broken"]) == (1, True, 0)
+    assert report["ledger"]["ok"]
+    assert "is set aside" in desk.run("connections", "list").stderr
+    assert desk.json("database", "copy", "--undo") == {"reopened": True}
+    assert len(desk.json("connections", "list")) == 1
+    assert desk.run("database", "copy").exit_code == 2

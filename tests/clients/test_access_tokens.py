@@ -194,11 +194,3 @@ def test_expired_tokens_are_swept_and_living_ones_stay(house: House, clock: Manu
     with house.gateway.store.transaction() as tx:
         assert sweep(tx) == 1
     assert caller(house, living)
-
-
-def test_remembering_verified_rows_stays_within_its_bound() -> None:
-    remembered = access_tokens._Verified(2)
-    for number in range(5):
-        remembered.put((number,), object())  # type: ignore[arg-type]  # any value will do
-    assert remembered.get((2,)) is None
-    assert remembered.get((4,)) is not None

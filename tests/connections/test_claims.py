@@ -103,15 +103,6 @@ def test_a_postponed_connection_keeps_its_seal(established, store, vault, clock)
         assert connections.find(tx, vault, "ten_a", "con_a").next_attempt_at == clock.now() + 5_000
 
 
-def test_due_refreshes_are_listed_most_urgent_first(store, vault, new, landed, clock):
-    with store.transaction() as tx:
-        for name, lifetime_s in (("con_late", 7200), ("con_soon", 1200), ("con_never", None)):
-            connections.establish(tx, vault, new(name), landed(lifetime_s=lifetime_s), now=clock.now())
-    clock.advance(7000)
-    with store.read() as tx:
-        assert connections.due_refreshes(tx, limit=10) == ["con_soon", "con_late"]
-
-
 def test_claims_of_the_dead_are_listed_for_recovery(established, store, vault):
     claim(store, vault)
     with store.read() as tx:
@@ -126,6 +117,16 @@ def test_an_unknown_outcome_at_a_reusable_provider_is_tried_again_soon():
 def test_an_unknown_outcome_within_the_grace_is_tried_again_within_it():
     step, at = after_ambiguous("rotating", grace_s=10, intent_at=0, now=1_000, expires_at=99_000)
     assert (step, at) == ("retry", 1_500)
+
+
+@pytest.mark.parametrize(("now", "at"), [(0, 400), (390, 400), (400, 400)])
+def test_a_grace_shorter_than_the_usual_pause_is_not_slept_through(now, at):
+    found = connections.after_ambiguous("rotating", grace_s=0.5, intent_at=0, now=now, expires_at=60_000)
+    assert found == ("retry", at)
+    assert connections.after_ambiguous("rotating", grace_s=0.5, intent_at=0, now=401, expires_at=60_000) == (
+        "probe_last",
+        60_000,
+    )
 
 
 def test_an_unknown_outcome_at_a_strict_provider_waits_for_the_end_of_the_token():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from connector import connections
-from connector.connections import LostClaim, SealBroken
+from connector.connections import IllegalMove, LostClaim, SealBroken
 from connector.model.states import MOVES, ConnectionState
 from tests.connections.conftest import TENANT
+from tests.unguarded import unguarded
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_another_tenants_connection_is_not_found(established, store, vault):
 def test_a_move_that_is_not_in_the_table_is_refused(established, store, vault):
     with store.transaction() as tx:
         revoked = connections.move(tx, vault, established, ConnectionState.REVOKED)
-    with store.transaction() as tx, pytest.raises(ValueError, match="does not go from revoked to active"):
+    with store.transaction() as tx, pytest.raises(IllegalMove):
         connections.move(tx, vault, revoked, ConnectionState.ACTIVE)
 
 
@@ -49,6 +50,13 @@ def test_a_writer_with_an_old_view_changes_nothing(established, store, vault, cl
     with store.transaction() as tx, pytest.raises(LostClaim):
         connections.move(tx, vault, established, ConnectionState.EXPIRED)
     assert found(store, vault).state is ConnectionState.REVOKED
+
+
+def test_a_move_leaves_alone_what_was_forgotten_since_it_looked(established, store, vault):
+    with store.transaction() as tx:
+        connections.forget_person(tx, TENANT, established.sub)
+        connections.move(tx, vault, established, ConnectionState.EXPIRED)
+        assert connections.find(tx, vault, TENANT, established.id).pseudonym is None
 
 
 def test_a_late_answer_does_not_land_after_a_revocation(established, store, vault, landed, clock):
@@ -89,7 +97,7 @@ def test_a_row_that_was_changed_outside_the_gateway_is_not_served(column, store,
     with store.transaction() as tx:
         connection = connections.establish(tx, vault, new(), landed(), now=clock.now())
         connections.move(tx, vault, connection, ConnectionState.REVOKED, columns={"revoked_at": clock.now()})
-    with store.transaction() as tx:
+    with unguarded(store), store.transaction() as tx:
         tx.run(f"UPDATE connections SET {column} = :value WHERE id = 'con_a'", value=WIDENINGS[column])
     with pytest.raises(SealBroken):
         found(store, vault)
@@ -98,12 +106,12 @@ def test_a_row_that_was_changed_outside_the_gateway_is_not_served(column, store,
 def test_without_the_seal_a_database_writer_brings_a_revoked_connection_back(established, store, vault, monkeypatch):
     with store.transaction() as tx:
         connections.move(tx, vault, established, ConnectionState.REVOKED)
-    with store.transaction() as tx:
+    with unguarded(store), store.transaction() as tx:
         tx.run("UPDATE connections SET state = 'active' WHERE id = 'con_a'")
     monkeypatch.setattr("vault.data_key.DataKey.check_row", lambda *_: None)
     assert found(store, vault).state is ConnectionState.ACTIVE
 
 
 def test_the_database_itself_refuses_a_state_that_does_not_exist(established, store):
-    with pytest.raises(Exception, match=r"(?i)check"), store.transaction() as tx:
+    with unguarded(store), pytest.raises(Exception, match=r"(?i)check"), store.transaction() as tx:
         tx.run("UPDATE connections SET state = 'immortal'")

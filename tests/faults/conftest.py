@@ -1,49 +1,61 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector import work
 from connector.flows import failpoints, refresh
+from connector.flows.fresh_token import MAX_SHARE_OF_LIFETIME
 from connector.model.clock import SystemClock
 from connector.worker import steps
 from providers.rehearsal.server import Config
 from tests.connected import Linked, linked_over_sockets
+from tests.faults.nursery import Child, Nursery
 
-ROOT = Path(__file__).parents[2]
 WITHIN_S = 20.0
 
 
 class Rig:
     """A house on the real clock, Rehearsal as the oracle, and processes that may be killed."""
 
-    def __init__(self, linked: Linked, folder: Path) -> None:
+    def __init__(self, linked: Linked, folder: Path, nursery: Nursery) -> None:
         self.linked = linked
         self._settings = {
             "server": {"public_url": linked.gateway.settings.server.public_url},
             "database": {"url": linked.store.url},
             "vault": {"kek": f"file:{folder / 'kek.json'}"},
         }
-        self.processes: list[subprocess.Popen[str]] = []
+        self._nursery = nursery
+        self.processes: list[Child] = []
 
-    def start(self, role: str, *given: str, failpoint: str = "", **settings: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.faults.process", role, json.dumps(self._settings | settings), *given]
-        environment = {**os.environ, **({failpoints.VARIABLE: failpoint} if failpoint else {})}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-        self.processes.append(process)
-        return process
+    def start(self, role: str, *given: str, failpoint: str = "", settings: Any = (), **how: Any) -> Child:
+        """A process of this gateway; `how` says what is different about it (see `process`)."""
+        environment = {failpoints.VARIABLE: failpoint} if failpoint else {}
+        child = self._nursery.start(role, self._settings | dict(settings), *given, how=how, environment=environment)
+        self.processes.append(child)
+        return child
 
-    def ask(self, failpoint: str = "") -> subprocess.Popen[str]:
-        """A process with one caller who wants a token."""
-        return self.start("ask", self.linked.connection_id, self.linked.house.tenant.id, failpoint=failpoint)
+    def worker(self, failpoint: str = "", **how: Any) -> Child:
+        """A worker, once it runs."""
+        child = self.start("worker", failpoint=failpoint, **how)
+        assert child.line().startswith("wrk_")
+        assert child.line() == "runs"
+        return child
+
+    def ask(self, failpoint: str = "", **how: Any) -> Child:
+        """A process with one caller who wants a token that lives longer than the one there is."""
+        eventually(self.token_is_worn)
+        return self.start("ask", self.linked.connection_id, self.linked.house.tenant.id, failpoint=failpoint, **how)
+
+    def token_is_worn(self) -> bool:
+        """Whether somebody who asks for as long a life as there is will have it refreshed."""
+        now, held = self.linked.store.now(), self.linked.connection()
+        return held.expires_at - now <= int(MAX_SHARE_OF_LIFETIME * (held.lifetime_s or 0)) * 1000
 
     def recover(self) -> None:
         """What any worker does several times a second, here until the dead are forgotten."""
@@ -62,8 +74,7 @@ class Rig:
         for process in self.processes:
             process.kill()
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            process.stdout.close()
         self.linked.gateway.flights.landed(5)
 
 
@@ -75,8 +86,21 @@ def eventually(true: Callable[[], bool], within_s: float = WITHIN_S) -> None:
         time.sleep(0.02)
 
 
+def stopped(child: Child) -> bool:
+    """Whether a process stands still (SIGSTOP)."""
+    return Path(f"/proc/{child.pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].startswith("T")
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where this test process's victims come from."""
+    one = Nursery()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def rig(tmp_path, open_another) -> Iterator[Callable[..., Rig]]:
+def rig(tmp_path, open_another, nursery) -> Iterator[Callable[..., Rig]]:
     """A function that makes a rig: `rig(rotation="strict")`."""
     opened: list[Callable[[], None]] = []
 
@@ -85,7 +109,7 @@ def rig(tmp_path, open_another) -> Iterator[Callable[..., Rig]]:
         store = open_another(SystemClock())
         given = {"access_token_s": 2, **config}
         with linked_over_sockets(tmp_path, store, SystemClock(), config=Config(**given)) as linked:
-            one = Rig(linked, tmp_path)
+            one = Rig(linked, tmp_path, nursery)
             try:
                 yield one
             finally:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from connector import people
+from connector.people import NewIdentity
 from connector.storage import Store
 from tests.clock import ManualClock
 from vault import Address, FileKeySource, Owner, Vault
@@ -22,13 +24,13 @@ DEAD = -signal.SIGKILL
 RUNNER = """
 import os, signal, sys
 from pathlib import Path
-from connector.flows import rotate_keys
+from connector.flows import rotate_indexes, rotate_keys, rotation_parts
 from connector.model.clock import SystemClock
 from connector.storage import open_store
 from vault import FileKeySource, Vault
 
 url, path, kind, phase, calls = sys.argv[1:]
-rotate_keys.DATA_KEY_BATCH = 200
+rotate_keys.DATA_KEY_BATCH = rotate_indexes.BATCH = 200
 left = int(calls)
 
 def tell(now, done, total):
@@ -39,7 +41,7 @@ def tell(now, done, total):
 
 source = FileKeySource(Path(path))
 store = open_store(url)
-parts = rotate_keys.Parts(store, Vault(source, now=SystemClock().now), source, "killed", tell)
+parts = rotation_parts.Parts(store, Vault(source, now=SystemClock().now), source, "killed", tell)
 outcome = rotate_keys.rotate(parts, kind)
 sys.exit(0 if outcome.finished else 3)
 """
@@ -85,6 +87,35 @@ def test_nothing_is_unreadable_or_left_behind_after_kills_in_every_phase(
         assert left == []
         if kind == "kek":
             assert set(inventory(tx).tenant_keys) == {FileKeySource(path).key_id()}
+
+
+def test_everybody_is_found_after_index_keys_were_killed_in_every_phase(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "kek.json"
+    vault = Vault(FileKeySource.create(path), now=clock.now)
+    accounts = [NewIdentity("int_1", "rehearsal", "https://provider.example", str(number)) for number in range(KEYS)]
+    with store.transaction() as tx:
+        vault.create_tenant(tx, "ten_a")
+        vault.create_key(tx, Owner("ten_a", "tenant", "ten_a"))
+        for account in accounts[: KEYS // 2]:
+            people.link_identity(tx, vault, people.create_user(tx, vault, "ten_a"), account)
+        for account in accounts[KEYS // 2 :]:
+            people.remember_refused(tx, vault, "ten_a", account)
+
+    killed = [run(store, path, "indexes", *kill) for kill in (*KILLS[:6], KILLS[6], ("promote", 1), KILLS[7])]
+    assert killed.count(DEAD) >= 8, killed
+    assert run(store, path, "indexes") == 0
+
+    reader = Vault(FileKeySource(path), now=clock.now)
+    with store.read() as tx:
+        for account in accounts[: KEYS // 2]:
+            assert people.find_identity(tx, reader, "ten_a", account) is not None
+        for account in accounts[KEYS // 2 :]:
+            assert people.is_refused(tx, reader, "ten_a", account)
+        beside = tx.one("SELECT COUNT(subject_index_next) AS many FROM identities")
+        assert beside is not None
+        assert beside["many"] == 0
 
 
 def _address(owner: Owner) -> Address:

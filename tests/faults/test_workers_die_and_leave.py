@@ -17,12 +17,10 @@ pytestmark = pytest.mark.loopback
 def test_what_a_killed_worker_held_is_taken_over_by_another_within_seconds(rig):
     one = rig(rotation="none", access_token_s=3)
     town = one.linked
-    victim = one.start("worker", failpoint="after_claim:wait")
+    victim = one.worker("after_claim:wait")
     eventually(lambda: town.connection().state is ConnectionState.REFRESHING)
     holder = town.connection().lease_owner
-    heir = one.start("worker")
-    assert heir.stdout is not None
-    assert "runs\n" in iter(heir.stdout.readline, "")
+    one.worker()
     assert town.connection().lease_owner == holder  # a living process is left alone
     victim.send_signal(signal.SIGKILL)
     killed = time.monotonic()
@@ -35,7 +33,7 @@ def test_a_worker_that_is_asked_to_go_stores_what_the_provider_still_answers(rig
     one = rig(rotation="strict", access_token_s=3)
     town = one.linked
     town.faults({"kind": "delay", "delay_s": 1.5, "count": 1})
-    worker = one.start("worker")
+    worker = one.worker()
     eventually(lambda: town.most_at_once() == 1)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
@@ -46,9 +44,16 @@ def test_a_worker_that_is_asked_to_go_stores_what_the_provider_still_answers(rig
         assert tx.all("SELECT id FROM processes") == []
 
 
+def test_a_worker_that_was_frozen_when_it_was_asked_to_go_goes_once_it_thaws(rig):
+    worker = rig(rotation="strict").worker()
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):  # then any of its threads may take the signal in
+        worker.send_signal(number)
+    assert worker.wait(20) == 0
+
+
 def test_a_worker_refreshes_by_itself_before_the_token_ends(rig):
     one = rig(access_token_s=4)
-    one.start("worker")
+    one.worker()
     eventually(lambda: one.linked.connection().generation >= 3)
     assert one.linked.most_at_once() == 1
     assert one.linked.provider.oracle.report()["reuse"] == []

@@ -14,6 +14,7 @@ from connector.model.errors import BadInput, Conflict, Forbidden, Gone, NotFound
 from connector.model.states import ConnectionState, Ended
 from connector.model.tags import Purpose
 from tests.connected import Linked, linked
+from tests.unguarded import unguarded
 
 
 @pytest.fixture
@@ -284,7 +285,7 @@ def test_a_revocation_between_the_read_and_the_ledger_wins(town):
 
 
 def write(town, sql, **params):
-    with town.store.transaction() as tx:
+    with unguarded(town.store), town.store.transaction() as tx:
         assert tx.run(sql, **params) == 1
 
 

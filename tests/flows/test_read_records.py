@@ -49,9 +49,9 @@ def test_no_entry_no_value(town, monkeypatch):
     def fails(_tx, _entries):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("connector.flows.read_records.append_all", fails)
+    monkeypatch.setattr("connector.flows.release_values.append_all", fails)
     opened = []
-    monkeypatch.setattr("connector.flows.read_records.open_value", lambda *found: opened.append(found))
+    monkeypatch.setattr("connector.flows.release_values.open_value", lambda *found: opened.append(found))
     with pytest.raises(OSError, match="disk"):
         view_of(town)
     assert opened == []

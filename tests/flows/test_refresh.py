@@ -99,7 +99,7 @@ def test_a_refresh_token_that_was_replaced_long_ago_never_comes_back(town):
 
 @pytest.mark.parametrize(
     ("expires_in", "lifetime_s"),
-    [(b"-1", 300), (b"0", 300), (b"1e18", 10 * 365 * 86400), (b'"3600"', 3600), (b"null", 300), (b"{}", 300)],
+    [(b"-1", 300), (b"0", 300), (b"1e18", 300), (b'"3600"', 3600), (b"null", 300), (b"{}", 300)],
 )
 def test_an_absurd_lifetime_is_brought_to_sense(town, expires_in, lifetime_s):
     over(town)

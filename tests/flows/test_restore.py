@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
-from connector import app
+from connector import app, work
 from connector.flows import erase, refresh, restore, revoke
 from connector.flows.backup import back_up, read_manifest
 from connector.flows.outside import Outside, refuse_rolled_back
@@ -16,14 +17,23 @@ from connector.flows.restore import put_in_place, settle
 from connector.model.errors import BadInput, Conflict, ConnectorError, Misconfigured
 from connector.model.states import ConnectionState, Ended
 from connector.storage import Store, open_store
+from connector.storage.schema import metadata
 from tests.clock import ManualClock
 from tests.connected import Linked, linked
 from vault import FileKeySource
 
+_dumps: dict[Path, dict[str, bytes]] = {}
+
 
 @pytest.fixture
-def at_home(tmp_path: Path, sqlite_store: Store, clock: ManualClock) -> Linked:
-    """One connection at a provider that rotates refresh tokens, on SQLite."""
+def at_home(tmp_path: Path, store: Store, clock: ManualClock) -> Linked:
+    """One connection at a provider that rotates refresh tokens."""
+    return linked(tmp_path, store, clock)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path, sqlite_store: Store, clock: ManualClock) -> Linked:
+    """The same on SQLite, whose copies are ours to make and to put in place."""
     return linked(tmp_path, sqlite_store, clock)
 
 
@@ -38,13 +48,45 @@ def source(home: Linked) -> FileKeySource:
 
 def backed_up(home: Linked, tmp_path: Path, name: str = "backup") -> Path:
     folder = tmp_path / name
-    assert back_up(home.store, home.gateway.vault, folder).to_do is None
+    made = back_up(home.store, home.gateway.vault, folder)
+    if home.store.dialect == "postgresql":
+        _dumps[folder] = dumped(home)
+        assert made.to_do is not None
+    else:
+        assert made.to_do is None
     return folder
+
+
+def on_server(home: Linked) -> psycopg.Connection[Any]:
+    return psycopg.connect(home.store.url.replace("postgresql+psycopg", "postgresql"))
+
+
+def dumped(home: Linked) -> dict[str, bytes]:
+    """What pg_dump does, which not every server comes with."""
+    with on_server(home) as server, server.cursor() as cursor:
+        found = {}
+        for table in metadata.sorted_tables:
+            with cursor.copy(f'COPY "{table.name}" TO STDOUT (FORMAT BINARY)'.encode()) as copy:
+                found[table.name] = b"".join(bytes(part) for part in copy)
+        return found
+
+
+def put_back(home: Linked, dump: dict[str, bytes]) -> None:
+    """What pg_restore does: no trigger fires."""
+    with on_server(home) as server, server.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        for name, content in dump.items():
+            cursor.execute(f'DELETE FROM "{name}"'.encode())
+            with cursor.copy(f'COPY "{name}" FROM STDIN (FORMAT BINARY)'.encode()) as copy:
+                copy.write(content)
 
 
 def brought_back(home: Linked, folder: Path) -> None:
     """The database is lost, and the backup takes its place."""
     home.store.dispose()
+    if home.store.dialect == "postgresql":
+        put_back(home, _dumps[folder])
+        return
     put_in_place(folder, home.store.url, source(home), home.gateway.clock, replace=True)
 
 
@@ -178,104 +220,223 @@ def test_lines_outside_are_written_once_and_a_cut_off_one_is_written_again(at_ho
     assert file.stat().st_mode & 0o077 == 0
 
 
+# Work that waited ------------------------------------------------------------------------------------
+
+
+def waiting(home: Linked) -> None:
+    """An import and two deliveries wait, one of them already sent, as far as anybody knows."""
+    connection = home.connection()
+    with home.store.transaction() as tx:
+        for number, (state, sent) in enumerate((("queued", None), ("claimed", 1))):
+            tx.run(
+                "INSERT INTO deliveries (id, tenant_id, sub, connection_id, field_group, state, pointers,"
+                " idempotency_key, sent_at, created_at) VALUES (:id, :tenant, :sub, :connection, 'name', :state, '[]',"
+                " :id, :sent, 1)",
+                id=f"dlv_{number}",
+                tenant=connection.tenant_id,
+                sub=connection.sub,
+                connection=connection.id,
+                state=state,
+                sent=sent,
+            )
+        tx.run(
+            "INSERT INTO imports (id, tenant_id, connection_id, number, asked_by, state, created_at)"
+            " VALUES ('imp_1', :tenant, :connection, 77, 'app', 'queued', 1)",
+            tenant=connection.tenant_id,
+            connection=connection.id,
+        )
+
+
+def rows(home: Linked, sql: str) -> list[Any]:
+    with home.store.read() as tx:
+        return [tuple(dict(row).values()) for row in tx.all(sql)]
+
+
+def claimed(home: Linked) -> int:
+    with home.store.transaction() as tx:
+        return sum(len(work.claim(tx, table, "somebody", 10, 1_000)) for table in ("deliveries", "imports"))
+
+
+def test_what_waited_in_a_backup_is_not_done_a_second_time(at_home: Linked, tmp_path: Path, outside: Outside) -> None:
+    waiting(at_home)
+    folder = backed_up(at_home, tmp_path)
+    brought_back(at_home, folder)
+    settled = settle(at_home.gateway, outside)
+    assert (settled.deliveries, settled.imports) == (2, 1)
+    assert claimed(at_home) == 0
+    outcomes = rows(at_home, "SELECT state, outcome FROM deliveries")
+    assert outcomes == [("void", '{"result": "void", "reason": "restore"}')] * 2
+    assert rows(at_home, "SELECT state, error FROM imports") == [("void", "restore")]
+    assert settle(at_home.gateway, outside).deliveries == 0
+
+
+def test_twin_without_ending_it_the_work_is_claimed_again(
+    at_home: Linked, tmp_path: Path, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore.ending, "void_restored", lambda *_: (0, 0))
+    waiting(at_home)
+    folder = backed_up(at_home, tmp_path)
+    brought_back(at_home, folder)
+    settle(at_home.gateway, outside)
+    assert claimed(at_home) >= 2
+
+
+# What is not whole -----------------------------------------------------------------------------------
+
+
+def test_a_connection_whose_row_was_altered_stays_as_it_is_and_holds_nobody_else_up(
+    at_home: Linked, tmp_path: Path, outside: Outside, clock: ManualClock
+) -> None:
+    other = at_home.connect("grace")
+    with at_home.store.transaction() as tx:
+        tx.run("UPDATE connections SET granted_scopes = '[\"all\"]' WHERE id = :id", id=at_home.connection_id)
+    settled = settle(at_home.gateway, outside)
+    assert (settled.unreadable, settled.serving) == (1, 1)
+    assert at_home.connection(other).reason == "restore"
+
+
+def test_a_list_of_endings_that_cannot_be_read_stops_the_restore(at_home: Linked, outside: Outside) -> None:
+    revoke.revoke(at_home.gateway, at_home.house.tenant.id, at_home.connection_id, by=Ended.PERSON)
+    outside.note(at_home.store)
+    file = outside.folder / "ended.jsonl"
+    file.write_text("{half a line\n" + file.read_text())
+    with pytest.raises(Misconfigured, match="cannot be read") as caught:
+        settle(at_home.gateway, Outside(outside.folder))
+    assert caught.value.code == "outside_damaged"
+
+
+def test_keys_and_data_of_two_backups_are_told_from_damage(at_home: Linked, tmp_path: Path) -> None:
+    """Half a restore: the canaries are of one day, the keys of another."""
+    with at_home.store.transaction() as tx:
+        kept = bytes((tx.one("SELECT sealed FROM vault_canaries") or {})["sealed"])
+        tx.run("UPDATE data_keys SET wrapped = :other WHERE owner_kind = 'vault_canary'", other=b"x" * 60)
+        assert {one.code for one in at_home.gateway.vault.check(tx)} == {"canary_broken"}
+        tx.run("DELETE FROM vault_canaries WHERE sealed = :kept", kept=kept)
+        assert {one.code for one in at_home.gateway.vault.check(tx)} == {"canary_broken", "canary_missing"}
+        tx.run("DELETE FROM tenant_keys")
+        assert {one.code for one in at_home.gateway.vault.check(tx)} == {"tenant_keys_missing"}
+
+
 # The copy ------------------------------------------------------------------------------------------
 
 
-def test_a_backup_holds_no_key_and_says_which_it_needs(at_home: Linked, tmp_path: Path) -> None:
-    folder = backed_up(at_home, tmp_path)
+def test_a_backup_holds_no_key_and_says_which_it_needs(on_sqlite: Linked, tmp_path: Path) -> None:
+    folder = backed_up(on_sqlite, tmp_path)
     manifest = read_manifest(folder)
     assert manifest.keks == ("local:1",)
     assert sorted(file.name for file in folder.iterdir()) == ["connector.db", "manifest.json"]
     assert folder.stat().st_mode & 0o077 == (folder / "connector.db").stat().st_mode & 0o077 == 0
 
 
-def test_the_check_opens_the_canaries_and_a_sample_and_leaves_no_trace(at_home: Linked, tmp_path: Path) -> None:
-    made = back_up(at_home.store, at_home.gateway.vault, tmp_path / "good", check=True, draw=lambda: 0.0)
+def test_the_check_opens_the_canaries_and_a_sample_and_leaves_no_trace(on_sqlite: Linked, tmp_path: Path) -> None:
+    made = back_up(on_sqlite.store, on_sqlite.gateway.vault, tmp_path / "good", check=True, draw=lambda: 0.0)
     assert made.sound
     assert made.report is not None
     assert made.report.checked.total() > 3
-    with at_home.store.transaction() as tx:
+    with on_sqlite.store.transaction() as tx:
         tx.run(
-            "UPDATE vault_canaries SET sealed = :junk WHERE tenant_id = :id", junk=b"x" * 99, id=at_home.house.tenant.id
+            "UPDATE vault_canaries SET sealed = :junk WHERE tenant_id = :id",
+            junk=b"x" * 99,
+            id=on_sqlite.house.tenant.id,
         )
-    made = back_up(at_home.store, at_home.gateway.vault, tmp_path / "bad", check=True, draw=lambda: 1.0)
+    made = back_up(on_sqlite.store, on_sqlite.gateway.vault, tmp_path / "bad", check=True, draw=lambda: 1.0)
     assert [finding.code for finding in made.findings] == ["canary_broken"]
     assert not list((tmp_path / "good").glob("trial*"))
 
 
-def test_nothing_is_overwritten(at_home: Linked, tmp_path: Path) -> None:
-    folder = backed_up(at_home, tmp_path)
+def test_nothing_is_overwritten(on_sqlite: Linked, tmp_path: Path) -> None:
+    folder = backed_up(on_sqlite, tmp_path)
     with pytest.raises(BadInput, match="not empty"):
-        back_up(at_home.store, at_home.gateway.vault, folder)
+        back_up(on_sqlite.store, on_sqlite.gateway.vault, folder)
     with pytest.raises(Conflict, match="--replace"):
-        put_in_place(folder, at_home.store.url, source(at_home), at_home.gateway.clock)
-    at_home.store.dispose()
-    before = put_in_place(folder, at_home.store.url, source(at_home), at_home.gateway.clock, replace=True)
+        put_in_place(folder, on_sqlite.store.url, source(on_sqlite), on_sqlite.gateway.clock)
+    on_sqlite.store.dispose()
+    before = put_in_place(folder, on_sqlite.store.url, source(on_sqlite), on_sqlite.gateway.clock, replace=True)
     assert before is not None
     assert before.is_file()
 
 
-def test_a_damaged_copy_and_a_folder_without_one_are_refused(at_home: Linked, tmp_path: Path) -> None:
-    folder = backed_up(at_home, tmp_path)
+def test_a_damaged_copy_and_a_folder_without_one_are_refused(on_sqlite: Linked, tmp_path: Path) -> None:
+    folder = backed_up(on_sqlite, tmp_path)
     with (folder / "connector.db").open("r+b") as file:
         file.seek(5_000)
         file.write(b"damage")
     elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     with pytest.raises(Misconfigured, match="damaged"):
-        put_in_place(folder, elsewhere, source(at_home), at_home.gateway.clock)
+        put_in_place(folder, elsewhere, source(on_sqlite), on_sqlite.gateway.clock)
     with pytest.raises(BadInput, match="no manifest"):
-        put_in_place(tmp_path, elsewhere, source(at_home), at_home.gateway.clock)
+        put_in_place(tmp_path, elsewhere, source(on_sqlite), on_sqlite.gateway.clock)
     assert not (tmp_path / "elsewhere.db").exists()
 
 
 def test_a_backup_whose_key_is_gone_is_refused_and_one_whose_key_is_retired_brings_it_back(
-    at_home: Linked, tmp_path: Path
+    on_sqlite: Linked, tmp_path: Path
 ) -> None:
-    folder = backed_up(at_home, tmp_path)
-    keys = source(at_home)
+    folder = backed_up(on_sqlite, tmp_path)
+    keys = source(on_sqlite)
     keys.add("local:2")
     keys.promote("local:2")
     keys.retire("local:1")
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    put_in_place(folder, url, keys, at_home.gateway.clock)
+    put_in_place(folder, url, keys, on_sqlite.gateway.clock)
     assert "local:1" in keys.key_ids()
-    store = open_store(url, at_home.gateway.clock)
-    app.check_keys(store, app.open_vault(at_home.gateway.settings, at_home.gateway.clock, keys))
+    store = open_store(url, on_sqlite.gateway.clock)
+    app.check_keys(store, app.open_vault(on_sqlite.gateway.settings, on_sqlite.gateway.clock, keys))
     store.dispose()
     with pytest.raises(Misconfigured, match="local:1"):
         put_in_place(
             folder,
             f"sqlite:///{tmp_path / 'third.db'}",
             FileKeySource.create(tmp_path / "other.json", name="9"),
-            at_home.gateway.clock,
+            on_sqlite.gateway.clock,
         )
+
+
+def test_a_backup_of_a_newer_version_or_of_an_unknown_form_is_refused_and_nothing_is_moved(
+    on_sqlite: Linked, tmp_path: Path
+) -> None:
+    folder = backed_up(on_sqlite, tmp_path)
+    whole = json.loads((folder / "manifest.json").read_text())
+    before = Path(on_sqlite.store.url.removeprefix("sqlite:///")).read_bytes()
+    for changed, code in (
+        ({"revision": "9999"}, "backup_newer"),
+        ({"format": "gw/backup/v9"}, "unknown_backup"),
+        ({"sha256": "0" * 64}, "backup_damaged"),
+        ({"keks": ["local:lost"]}, "kek_unknown"),
+    ):
+        (folder / "manifest.json").write_text(json.dumps({**whole, **changed}))
+        with pytest.raises((BadInput, Misconfigured)) as caught:
+            put_in_place(folder, on_sqlite.store.url, source(on_sqlite), on_sqlite.gateway.clock, replace=True)
+        assert caught.value.code == code
+    assert Path(on_sqlite.store.url.removeprefix("sqlite:///")).read_bytes() == before
+    assert not list(Path(on_sqlite.house.folder).glob("*before*"))
+
+
+def test_a_disk_that_is_full_while_the_copy_is_made_changes_nothing(
+    on_sqlite: Linked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = backed_up(on_sqlite, tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(restore.shutil, "copyfile", full)
+    with pytest.raises(Misconfigured, match="Make room"):
+        put_in_place(folder, on_sqlite.store.url, source(on_sqlite), on_sqlite.gateway.clock, replace=True)
+    assert on_sqlite.connection().state is ConnectionState.ACTIVE
 
 
 # PostgreSQL ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.postgresql
-def test_postgresql_is_copied_by_its_own_tools_and_settled_here(
-    tmp_path: Path, migrated_postgresql: str, clock: ManualClock, outside: Outside, empty_postgresql: Store
+def test_postgresql_is_copied_by_its_own_tools_and_never_put_in_place_by_us(
+    tmp_path: Path, migrated_postgresql: str, clock: ManualClock, on_sqlite: Linked
 ) -> None:
-    home = linked(tmp_path, empty_postgresql, clock)
-    made = back_up(home.store, home.gateway.vault, tmp_path / "backup")
+    store = open_store(migrated_postgresql, clock)
+    made = back_up(store, on_sqlite.gateway.vault, tmp_path / "backup")
     assert "pg_dump --format=custom" in str(made.to_do)
     assert read_manifest(tmp_path / "backup").dialect == "postgresql"
     with pytest.raises(Conflict, match="pg_restore"):
-        put_in_place(tmp_path / "backup", home.store.url, source(home), clock)
-    assert settle(home.gateway, outside).serving == 1
-    clock.advance(hours=2)
-    all_asks(home, clock)
-    assert home.refreshes() == 0
-
-
-@pytest.fixture
-def empty_postgresql(migrated_postgresql: str, clock: ManualClock) -> Iterator[Store]:
-    from tests.services.database import _EMPTY  # noqa: PLC0415  as the fixture beside it does
-
-    store = open_store(migrated_postgresql, clock)
-    with store.transaction() as tx:
-        tx.run(_EMPTY)
-    yield store
+        put_in_place(tmp_path / "backup", store.url, source(on_sqlite), clock)
     store.dispose()

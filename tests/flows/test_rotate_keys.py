@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from connector.flows.rotate_keys import Parts, rotate
+from connector.flows.rotate_keys import rotate
+from connector.flows.rotation_parts import Parts
 from connector.model.errors import Conflict, Misconfigured
 from connector.storage import Store
 from tests.clock import ManualClock
@@ -324,12 +325,10 @@ def test_a_data_key_that_does_not_open_stays_as_it_is(keys: Keys) -> None:
 
 
 def test_twin_without_the_condition_a_destroyed_key_comes_back(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vault import rotation as module  # noqa: PLC0415  only the twin reaches in
+    from vault import rotation_tables as module  # noqa: PLC0415  only the twin reaches in
 
-    exchange = module._exchange
-    monkeypatch.setattr(
-        module, "_exchange", lambda many: exchange(many).replace("data_keys.wrapped = fresh.column4", "1 = 1")
-    )
+    monkeypatch.setattr(module, "_ONE_BY_ONE", module._ONE_BY_ONE.replace("wrapped = :old", ":old = :old"))
+    monkeypatch.setattr(module, "_ALL_AT_ONCE", module._ALL_AT_ONCE.replace("wrapped = fresh.old", "true"))
     gone = next(iter(keys.sealed))
     rotation = keys.vault().rotation()
     with keys.store.transaction() as tx:

@@ -71,7 +71,7 @@ def test_nothing_leaves_when_the_ledger_cannot_be_written(town: Town, monkeypatc
     def full(*_args: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("connector.flows.read_records.append_all", full)
+    monkeypatch.setattr("connector.flows.release_values.append_all", full)
     answer = town.app.test_client().get("/oauth/userinfo", headers=bearer(tokens["access_token"]))
     assert answer.status_code == 500
     assert "ada@example.org" not in answer.text

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from connector import inbox, people
+from connector.clients import Kept, begin_request, keep_answer
+from connector.connections import Adoption, note_adoption
 from connector.flows import evidence
 from connector.flows.verify_vault import PLACES, verify_vault
 from connector.ledger.receipts import keep
@@ -20,6 +23,21 @@ from providers.secret import Secret
 from tests.signing_up import Town
 from vault import Owner
 from vault.verification import Report
+
+
+def fill_inbox(tx: Any, vault: Any, tenant: str, sub: str) -> None:
+    """A notice, words for one person, a no, a release and an approved child's account."""
+    announced = inbox.announce(tx, vault, tenant, inbox.Announcement("policy", "2030", "Title", ["Words."]))
+    assert inbox.post_to_some(tx, vault, announced, limit=10) == 1
+    inbox.post(tx, vault, inbox.NewItem(tenant, sub, "release", words=("Title", ["Words."])))
+    inbox.take(tx, vault, tenant, sub, inbox.Toward.MAIL, "", "no", by="subject")
+    ground = {"approver": "A", "reason": "B", "reference": "C"}
+    new = inbox.NewRelease(new_id("rel"), tenant, sub, "authority", "court", "protect", ["name"], 1, ground)
+    inbox.keep_release(tx, vault, new)
+    user = people.find_user(tx, tenant, sub)
+    assert user is not None
+    people.approve_user(tx, vault, user, ground, kept_ms=1)
+    people.set_age(tx, user, Age.OK)
 
 
 @pytest.fixture
@@ -44,6 +62,14 @@ def full(town: Town) -> Town:
             refresh=Secret("r"),
             generation=2,
             reason="lost_claim",
+        )
+        assert begin_request(tx, vault, client, "key-1", b"POST /v1") is None
+        keep_answer(tx, vault, client, "key-1", Kept(200, b"{}"))
+        fill_inbox(tx, vault, tenant, sub)
+        note_adoption(
+            tx,
+            vault,
+            Adoption(connection["id"], tenant, None, verified=True, generation=1, obtained_at=None, adopted_at=1),
         )
         key, receipt = vault.key(tx, Owner(tenant, "user", sub)), new_id("rcp")
         keep(
@@ -96,6 +122,11 @@ DAMAGE: dict[str, tuple[str, str, str]] = {
     ),
     "a key's row lost": ("DELETE FROM data_keys WHERE owner_kind = 'user'", "consents.record", "key_unknown"),
     "a blob that never was a record": ("UPDATE consents SET record = :junk", "consents.record", "format"),
+    "an answer kept for another status": (
+        "UPDATE idempotency_keys SET status = 201",
+        "idempotency_keys.answer",
+        "generation",
+    ),
     "tags made up": ("UPDATE records SET tags = 'anything'", "records", "unreadable"),
 }
 

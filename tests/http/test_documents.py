@@ -16,6 +16,7 @@ from connector.storage import Store
 from connector.storage.errors import DatabaseUnavailable
 from providers import catalogue
 from tests.gateways import House, api_token, bearer
+from vault.jobs import advance, begin_job, note_done, note_total
 
 ISSUER = "http://127.0.0.1:8080"
 
@@ -166,7 +167,7 @@ def test_an_unknown_query_parameter_is_told(house: House, app: Flask, http: Flas
 def test_health_asks_nothing_of_the_database_and_readiness_does(
     http: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checks = {"database": "ok", "policy": "ok", "held_answers": "ok"}
+    checks = {"database": "ok", "policy": "ok", "held_answers": "ok", "keys": "ok"}
     assert http.get("/readyz").json == {"status": "ok", "checks": checks}
 
     def down(_: Store) -> None:
@@ -201,6 +202,27 @@ def test_metrics_tell_connections_and_work_by_state(house: House) -> None:
     text = create_operator_app(house.gateway).test_client().get("/metrics").get_data(as_text=True)
     assert 'connector_work{kind="imports",state="queued"} 1.0' in text
     assert 'connector_work_overdue_seconds{kind="imports"} 90.0' in text
+
+
+def test_metrics_tell_how_far_a_rotation_is(house: House) -> None:
+    http = create_operator_app(house.gateway).test_client()
+    assert "connector_rotation_left{" not in http.get("/metrics").get_data(as_text=True)
+    with house.gateway.store.transaction() as tx:
+        job = begin_job(tx, "tenant_keys", "", (), "somebody")
+        advance(tx, job, "rewrap")
+        note_total(tx, job, 50)
+        note_done(tx, job, 30)
+        began = job.created_at - 10_000
+        tx.run("UPDATE rekey_jobs SET created_at = :began, heartbeat_at = :began + 10000", began=began)
+    text = http.get("/metrics").get_data(as_text=True)
+    for told in (
+        'phase{kind="tenant_keys",phase="rewrap"} 1.0',
+        'done{kind="tenant_keys"} 30.0',
+        'left{kind="tenant_keys"} 20.0',
+        'failed{kind="tenant_keys"} 0.0',
+        'per_second{kind="tenant_keys"} 3.0',
+    ):
+        assert f"connector_rotation_{told}" in text
 
 
 def test_a_scrape_succeeds_while_the_database_is_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

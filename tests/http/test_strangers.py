@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from connector import inbox
 from connector.clients import (
     API_SCOPES,
     NewClient,
@@ -36,6 +37,7 @@ from tests.http.test_matrix import ROUTES
 from tests.signing_up import Town, make_town
 
 ANYBODY = {
+    ("GET", "/.well-known/gpc.json"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/callback/{integration_id}"),
@@ -46,6 +48,8 @@ ANYBODY = {
     ("GET", "/oauth/authorize"),
     ("POST", "/oauth/authorize"),
     ("POST", "/oauth/authorize/{authorization_id}"),
+    ("GET", "/mail/{item_id}/{proof}"),
+    ("POST", "/mail/{item_id}/{proof}"),
     ("GET", "/oauth/jwks"),
     ("GET", "/openapi.json"),
     ("GET", "/readyz"),
@@ -72,10 +76,13 @@ class Place:
         parts: dict[str, Any] = {"headers": self.callers[caller], "method": method}
         if method in {"POST", "PUT", "PATCH"}:
             parts["json"] = self.body(path)
+        if path == "/v1/inbox":
+            parts["query_string"] = {"user": known["sub"]}
         return self.street.app.test_client().open(address, **parts)
 
     def body(self, path: str) -> dict[str, Any]:
         bodies: dict[str, dict[str, Any]] = {
+            "connections": {"integration": "rehearsal", "subject": "ada", "access_token": "x"},
             "consents": {"id": self.ids["consent_id"], "choice": "withdrawn"},
             "note": {"note": "x"},
             "portal": {"return_url": APP_RETURN},
@@ -103,9 +110,14 @@ def place(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def _ids(street: Town, tokens: dict[str, Any]) -> dict[str, str]:
     contact = next(row for row in street.rows("cards") if row["kind"] == "contact")
+    sub = tokens["claims"]["sub"]
+    with street.gateway.store.transaction() as tx:
+        notice = inbox.NewItem(street.house.tenant.id, sub, "sharing", words=("Sharing", ["Your e-mail address."]))
+        item = inbox.post(tx, street.gateway.vault, notice)
     return {
         "connection_id": tokens["connection"],
-        "sub": tokens["claims"]["sub"],
+        "sub": sub,
+        "item_id": item.id,
         "card": contact["id"],
         "number": "1",
         "receipt_id": "rcp_" + "a" * 26,
@@ -189,17 +201,29 @@ def test_another_tenant_with_every_scope_finds_nothing_and_learns_nothing(
 ) -> None:
     before = place.street.how_many(*KEPT)
     answer = place.ask(method, path, "rival")
-    never = place.ask(method, path, "rival", connection_id="con_" + "a" * 26, sub="usr_" + "a" * 26)
+    made_up = {name: place.ids[name][:4] + "a" * 26 for name in ("connection_id", "sub", "item_id")}
+    never = place.ask(method, path, "rival", **made_up)
     assert (answer.status_code, never.status_code) == (404, 404), answer.text
     assert without_request_id(answer) == without_request_id(never)
     assert place.street.how_many(*KEPT) == before
 
 
-@pytest.mark.parametrize(("method", "path", "scope"), [route for route in ROUTES if "{" not in route[1]])
+def lists(route: tuple[str, str, str]) -> bool:
+    return route[0] == "GET" and "{" not in route[1]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), [route for route in ROUTES if lists(route)])
 def test_another_tenant_s_lists_are_without_what_is_ours(place: Place, method: str, path: str, scope: str) -> None:
     answer = place.ask(method, path, "rival")
-    assert answer.status_code == 200
+    assert answer.status_code == (404 if path == "/v1/inbox" else 200)  # the inbox is asked for by its person
     assert not any(value in answer.text for value in place.ids.values() if len(value) > 8)
+
+
+def test_another_tenant_moves_nothing_in_at_our_integration(place: Place) -> None:
+    before = place.street.how_many(*KEPT)
+    answer = place.ask("POST", "/v1/connections", "rival")
+    assert answer.status_code in {400, 404}, answer.text
+    assert place.street.how_many(*KEPT) == before
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), [route for route in ROUTES if "{connection_id}" in route[1]])

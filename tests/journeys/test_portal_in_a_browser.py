@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from connector import consent
 from connector.flows import import_records, revoke
 from connector.http import create_app
 from connector.ledger import verify_file
@@ -220,6 +221,7 @@ def pages_of(visitor: Visitor) -> dict[str, str]:
         "push": f"{account}/push/name",
         "disconnect": f"{account}/disconnect",
         "data": "/portal/data",
+        "flows": "/portal/flows",
         "disclosures": "/portal/disclosures",
         "receipts": "/portal/receipts",
         "delete": "/portal/delete",
@@ -239,11 +241,21 @@ def test_every_page_is_accessible_and_fits_in_both_schemes(visitor: Visitor, axe
     for name, path in pages_of(visitor).items():
         visitor.page.goto(f"{visitor.base}{path}")
         _looked_at(visitor.page, name, axe_source)
+    visitor.page.goto(f"{visitor.base}/portal/choices/{_made_stale(visitor)}/renew")
+    _looked_at(visitor.page, "renew", axe_source)
+    visitor.press("Agree again")
     visitor.page.goto(f"{visitor.base}{pages_of(visitor)['disconnect']}")
     visitor.press("Disconnect Rehearsal")
     for name, path in pages_of(visitor).items():
         visitor.page.goto(f"{visitor.base}{path}")
         _looked_at(visitor.page, name, axe_source)
+
+
+def _made_stale(visitor: Visitor) -> str:
+    gateway = visitor.house.gateway
+    with gateway.store.transaction() as tx:
+        given = consent.of_user(tx, gateway.vault, visitor.house.tenant.id, visitor.sub)[0]
+        return consent.invalidate(tx, gateway.vault, given, policy_version="2019-03-11").id
 
 
 def _typed_in(visitor: Visitor, patch: dict[str, Any]) -> None:

@@ -182,16 +182,16 @@ def test_without_the_lock_two_sequencers_collide(store, open_another, monkeypatc
 
     def place(own):
         with own.transaction() as tx:
-            sequenced_rows = tx.all
+            asked = tx.one
             first = iter([True])
 
-            def all_then_meet(sql, **params):
-                rows = sequenced_rows(sql, **params)
+            def size_then_meet(sql, **params):
+                row = asked(sql, **params)
                 if next(first, False):
                     meet.wait(5)
-                return rows
+                return row
 
-            tx.all = all_then_meet
+            tx.one = size_then_meet
             sequence(tx, 50)
 
     another = open_another()

@@ -105,5 +105,10 @@ def test_a_refused_account_is_remembered_as_a_hash(store: Store, vault: Vault) -
         people.remember_refused(tx, vault, TENANT, ADA)
         assert people.is_refused(tx, vault, TENANT, ADA)
         row = dict(tx.one("SELECT * FROM refused_accounts") or {})
-        assert set(row) == {"tenant_id", "integration_id", "subject_index", "created_at"}
+        assert {name for name, value in row.items() if value is not None} == {
+            "tenant_id",
+            "integration_id",
+            "subject_index",
+            "created_at",
+        }
         assert len(bytes(row["subject_index"])) == 32

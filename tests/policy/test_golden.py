@@ -53,6 +53,9 @@ def test_the_table_is_the_checked_in_one(version):
             "files_sha256": version.sha256,
             "table_sha256": version.tables.allowed.sha256(),
             "allowed": len(version.tables.allowed),
+            "terms": {
+                overlay.name: version.tables_under(overlay.name).allowed.sha256() for overlay in version.book.overlays
+            },
             "decided": decided_by_rule(version),
             "obligations": {word: [cells.sha256() for cells in carried[word]] for word in sorted(carried)},
         },

@@ -104,7 +104,7 @@ class Model:
 def _person(state: State, flaws: frozenset[Flaw]) -> Iterator[tuple[str, Step]]:
     welcome = state.account is Account.OPEN and state.age is Age.OK
     if welcome and state.link is not Link.CONNECTED:
-        connected = replace(state, link=Link.CONNECTED, token=True)
+        connected = replace(state, link=Link.CONNECTED, token=True, push=Choice.NONE, agreed_before=False)
         if Flaw.REOPENS_ON_RECONNECT in flaws:
             yield "connect", (replace(connected, reopened=state.imported), ())
         else:
@@ -112,7 +112,8 @@ def _person(state: State, flaws: frozenset[Flaw]) -> Iterator[tuple[str, Step]]:
     if welcome and state.link is Link.CONNECTED and state.push is not Choice.GIVEN:
         yield "switch push on", (replace(state, push=Choice.GIVEN, agreed_before=False), ())
     if state.push in {Choice.GIVEN, Choice.STALE}:
-        yield "switch push off", (replace(state, push=Choice.WITHDRAWN, agreed_before=False), ())
+        voided = state.job and Flaw.DECIDES_WHEN_QUEUED in flaws
+        yield "switch push off", (replace(state, push=Choice.WITHDRAWN, agreed_before=False, job=voided), ())
     if welcome:
         queued = state.job or allows("pushed", state)
         yield "edit", (replace(state, older_copy=True, job=queued), ())

@@ -13,7 +13,8 @@ from connector.storage import Store, open_store, upgrade
 from connector.storage.schema import metadata
 from tests.clock import ManualClock
 
-_EMPTY = "; ".join(f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables))
+_DELETED = " ".join(f'DELETE FROM "{table.name}";' for table in reversed(metadata.sorted_tables))
+_EMPTY = f"DO $$ BEGIN {_DELETED} END $$"  # one statement: one way to the server and back
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The vault's four tables in SQLite's memory, behind the few methods that the vault asks of a transaction."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _TABLES = """
@@ -38,6 +38,9 @@ class FakeTransaction:
     def run(self, sql: str, /, **parameters: Any) -> int:
         self.statements += 1
         return self.connection.execute(sql, parameters).rowcount
+
+    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        return sum(self.run(sql, **row) for row in rows)
 
     def now(self) -> int:
         return self._now()

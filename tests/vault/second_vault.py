@@ -1,8 +1,10 @@
 """The vault's formats written a second time, from their description, with nothing but hashlib and plain Python."""
 
+import base64
 import hashlib
 import hmac
 import struct
+from typing import Any
 
 from tests.vault import second_gcm
 
@@ -84,3 +86,47 @@ def unwrap_tenant_key(case: dict[str, str | int]) -> bytes | None:
     words = [str(case[word]).encode() for word in ("tenant", "purpose", "tenant_key_id")]
     context = lengths(b"gw/tenant-key/v1", *words)
     return second_gcm.decrypt(hkdf(kek, b"", b"gw/kek-wrap/v1", 32), nonce, sealed, lengths(header, context))
+
+
+def row_seal(case: dict[str, Any]) -> bytes:
+    """The seal of a vector's row."""
+    kinds = {"str": lambda text: b"s" + text.encode(), "int": lambda number: f"i{number}".encode()}
+    kinds |= {"null": lambda _: b"n", "bytes": lambda text: b"b" + bytes.fromhex(text)}
+    fields = [kinds[kind](value) for field in case["fields"] for kind, value in field.items()]
+    return mac(owner_subkey(case, b"gw/row/v1"), b"gw/row/v1", case["table"].encode(), *fields)
+
+
+def purpose_mac(case: dict[str, Any]) -> bytes:
+    """The MAC of a vector, under the subkey of its purpose."""
+    key = owner_subkey(case, b"gw/mac/v1", case["purpose"].encode())
+    return mac(key, *(bytes.fromhex(part) for part in case["parts"]))
+
+
+def blind_index(case: dict[str, Any]) -> bytes:
+    """The blind index of a vector."""
+    label = lengths(b"gw/bidx/v1", case["tenant"].encode(), case["purpose"].encode())
+    return mac(expand(bytes.fromhex(case["key"]), label), *(bytes.fromhex(part) for part in case["parts"]))
+
+
+def service_wrap(case: dict[str, Any]) -> tuple[bytes, bytes]:
+    """What is stored of a vector's wrap by a key service, and what the service is given to bind."""
+    key_id = case["kek_id"].encode()
+    check = hashlib.sha256(lengths(b"gw/kek-check/v2", key_id, str(case["made_at"]).encode())).digest()[:16]
+    words = [case[word].encode() for word in ("tenant", "purpose", "tenant_key_id")]
+    bound = lengths(b"gw/kek-service/v1", lengths(b"gw/tenant-key/v1", *words))
+    return b"gk2" + struct.pack(">H", len(key_id)) + key_id + check + bytes.fromhex(case["sealed"]), bound
+
+
+def keys_of_file(case: dict[str, Any]) -> dict[str, bytes | None]:
+    """The keys of a vector's key file, opened with its passphrase."""
+    file, cost = case["file"], case["file"]["scrypt"]
+    salt = base64.b64decode(cost["salt"])
+    protector = hashlib.scrypt(
+        case["passphrase"].encode(), salt=salt, n=cost["n"], r=cost["r"], p=cost["p"], dklen=32, maxmem=1 << 26
+    )
+    found = {}
+    for entry in file["keys"]:
+        stored = base64.b64decode(entry["key"])
+        bound = lengths(b"gw/kek-file/v1", entry["id"].encode())
+        found[entry["id"]] = second_gcm.decrypt(protector, stored[:12], stored[12:], bound)
+    return found

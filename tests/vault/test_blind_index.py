@@ -22,10 +22,10 @@ def test_tenant_purpose_and_every_border_between_parts_make_a_difference(vault: 
     assert len(set(indexes)) == len(indexes)
 
 
-def test_the_index_key_is_loaded_once(vault: Vault, tx: FakeTransaction) -> None:
-    vault.index(tx, "ten_a", "identity", b"x")
+def test_one_look_at_the_keys_serves_for_many_indexes(vault: Vault, tx: FakeTransaction) -> None:
+    indexes = vault.indexes(tx, "ten_a")
     before = tx.statements
-    vault.index(tx, "ten_a", "identity", b"y")
+    assert indexes.of("identity", b"x") != indexes.of("identity", b"y")
     assert tx.statements == before
 
 

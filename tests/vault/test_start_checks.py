@@ -1,8 +1,14 @@
+import base64
+import json
+from pathlib import Path
+
 import pytest
 
+from tests.clock import ManualClock
 from tests.vault.conftest import KEK
 from tests.vault.fake_database import FakeTransaction
-from vault import Finding, KeySourceError, Owner, Vault, start_checks
+from vault import FileKeySource, Finding, KeySourceError, Owner, Vault, VaultError, start_checks
+from vault.sources import key_file, local
 from vault.sources.local import LocalKeys
 
 
@@ -105,3 +111,69 @@ def test_a_canary_that_opens_to_something_else_is_found(
     findings = vault.check(tx)
     assert _codes(findings) == ["canary_broken"]
     assert "other content" in findings[0].sentence
+
+
+# Twins: what each check is for ------------------------------------------------------------------------
+
+
+def test_the_canary_finds_data_keys_of_another_backup_and_without_it_they_are_started_upon(
+    vault: Vault, source: LocalKeys, tx: FakeTransaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.create_key(tx, Owner("ten_a", "user", "usr_1"))
+    other = FakeTransaction(tx.now)
+    Vault(source, now=lambda: 0).create_tenant(other, "ten_a")
+    Vault(source, now=lambda: 0).create_key(other, Owner("ten_a", "user", "usr_1"))
+    tx.run("DELETE FROM data_keys")
+    for row in other.all("SELECT * FROM data_keys"):
+        tx.run(
+            "INSERT INTO data_keys VALUES (:tenant_id, :owner_kind, :owner_id, :epoch, :tenant_key_id, :wrapped,"
+            " :created_at, :destroyed_at)",
+            **row,
+        )
+    other.connection.close()
+    assert _codes(_check(source, tx)) == ["canary_broken"]
+    monkeypatch.setattr(start_checks, "_canary_finding", lambda *_: None)
+    assert _check(source, tx) == []
+    with pytest.raises(VaultError):
+        Vault(source, now=lambda: 0).key(tx, Owner("ten_a", "user", "usr_1"))
+
+
+def test_the_check_value_tells_a_wrong_key_and_without_it_rows_are_blamed(
+    vault: Vault, tx: FakeTransaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = LocalKeys({"1": bytes(32)}, "1")
+    assert _codes(_check(wrong, tx)) == ["kek_mismatch"]
+    monkeypatch.setattr(local, "compare_digest", lambda *_: True)
+    blamed = _check(wrong, tx)
+    assert {found.code for found in blamed} == {"tenant_key_broken"}
+    assert "restore its row" in blamed[0].sentence  # which would mend nothing
+
+
+def test_a_key_that_was_altered_in_its_file_is_refused_and_without_the_check_data_is_lost_under_it(
+    tx: FakeTransaction, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kek.json"
+    FileKeySource.create(path)
+    whole = path.read_text()
+    document = json.loads(whole)
+    key = bytearray(base64.b64decode(document["keys"][0]["key"]))
+    key[5] ^= 1
+    document["keys"][0]["key"] = base64.b64encode(key).decode()
+    path.write_text(json.dumps(document))
+    with pytest.raises(KeySourceError, match="check value"):
+        FileKeySource(path)
+    monkeypatch.setattr(key_file, "compare_digest", lambda *_: True)
+    Vault(FileKeySource(path), now=clock.now).create_tenant(tx, "ten_a")
+    path.write_text(whole)  # the key as it is kept elsewhere
+    assert _codes(_check(FileKeySource(path), tx)) == ["kek_mismatch"]
+
+
+def test_no_key_is_made_beside_keys_that_do_not_open_and_without_the_refusal_the_loss_is_hidden(
+    vault: Vault, tx: FakeTransaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Vault(LocalKeys({"2": bytes(32)}, "2"), now=lambda: 0)
+    with pytest.raises(KeySourceError, match="opens none of its keys"):
+        other.create_tenant(tx, "ten_b")
+    monkeypatch.setattr(Vault, "_refuse_foreign_database", lambda *_: None)
+    other.create_tenant(tx, "ten_b")
+    assert other.key(tx, start_checks.canary_owner("ten_b")).epoch == 1

@@ -13,6 +13,7 @@ from connector.model.clock import SystemClock
 from connector.storage.schema import metadata
 from connector.work import (
     TABLES,
+    any_due,
     claim,
     give_back,
     heartbeat,
@@ -248,3 +249,14 @@ def test_what_a_killed_process_held_is_done_by_another_long_before_the_lease_is_
         time.sleep(0.05)
     assert [(c.id, c.fence) for c in taken] == [("dlv_0000", 3)]
     mine.release()
+
+
+def test_what_is_due_is_seen_without_a_claim(store):
+    with store.read() as tx:
+        assert not any_due(tx, "deliveries")
+    queue(store, 1)
+    with store.read() as tx:
+        assert any_due(tx, "deliveries")
+    assert len(take(store, "wrk_a")) == 1
+    with store.read() as tx:
+        assert not any_due(tx, "deliveries")  # somebody holds it, and the lease is not over

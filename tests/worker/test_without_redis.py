@@ -64,5 +64,11 @@ def test_the_most_urgent_comes_first(tmp_path, sqlite_store, clock):
     from tests.connected import linked  # noqa: PLC0415  the other two need none of it
 
     gateway = linked(tmp_path, sqlite_store, clock).gateway
-    assert [step.name for step in steps.outward(gateway)] == ["revoke", "deliver", "import"]
+    assert [step.name for step in steps.outward(gateway)] == [
+        "revoke",
+        "deliver",
+        "import",
+        "mail",
+        "forward_erasures",
+    ]
     assert [step.name for step in steps.refreshing(gateway)] == ["refresh"]

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from vault.cipher import NONCE_BYTES, Cipher
 from vault.derivation import KEY_BYTES
 from vault.errors import KeySourceError
 from vault.key_material import KeyMaterial
@@ -32,7 +32,6 @@ _SCRYPT = {"n": 1 << 17, "r": 8, "p": 1}  # 128 MiB and about half a second
 _SCRYPT_MOST = {"n": 1 << 20, "r": 16, "p": 4}  # a file must not choose how much memory the start takes
 _SCRYPT_LEAST = {"n": 1 << 14, "r": 8, "p": 1}
 _SALT_BYTES = 16
-_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -80,7 +79,7 @@ def load(text: bytes, passphrase: bytes | None = None) -> KeyFile:
         ) from None
 
 
-def _entries(protector: AESGCM | None, keys: Mapping[str, bytes]) -> list[dict[str, str]]:
+def _entries(protector: Cipher | None, keys: Mapping[str, bytes]) -> list[dict[str, str]]:
     return [
         {
             "id": name,
@@ -103,7 +102,7 @@ def _load(text: bytes, passphrase: bytes | None) -> KeyFile:
     return KeyFile(keys, document["primary"], retired)
 
 
-def _keys(protector: AESGCM | None, entries: list[dict[str, str]]) -> dict[str, bytes]:
+def _keys(protector: Cipher | None, entries: list[dict[str, str]]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for entry in entries:
         if entry.keys() != {"id", "key", "check"} or entry["id"] in keys:
@@ -112,7 +111,7 @@ def _keys(protector: AESGCM | None, entries: list[dict[str, str]]) -> dict[str, 
     return keys
 
 
-def _checked(protector: AESGCM | None, name: str, text: str, check: str) -> bytes:
+def _checked(protector: Cipher | None, name: str, text: str, check: str) -> bytes:
     key = _unprotect(protector, name, _base64(text))
     if not compare_digest(Kek(name, key).check, bytes.fromhex(check)):
         raise KeySourceError(
@@ -122,11 +121,13 @@ def _checked(protector: AESGCM | None, name: str, text: str, check: str) -> byte
     return key
 
 
-def _protector_of(scrypt: dict[str, object] | None, passphrase: bytes | None) -> AESGCM | None:
+def _protector_of(scrypt: dict[str, object] | None, passphrase: bytes | None) -> Cipher | None:
     if scrypt is None:
         return None
     if not passphrase:
-        raise KeySourceError("The key file needs a passphrase.", "Hand the passphrase to the gateway.")
+        raise KeySourceError(
+            "The key file needs a passphrase.", "Set vault.passphrase, best by CONNECTOR_VAULT__PASSPHRASE_FILE."
+        )
     if scrypt.keys() != {"salt", *_SCRYPT}:
         raise ValueError("scrypt")
     cost = {name: _cost(name, scrypt[name]) for name in _SCRYPT}
@@ -139,22 +140,22 @@ def _cost(name: str, value: object) -> int:
     return value
 
 
-def _protector(passphrase: bytes, salt: bytes, cost: Mapping[str, int]) -> AESGCM:
-    return AESGCM(Scrypt(salt, KEY_BYTES, cost["n"], cost["r"], cost["p"]).derive(passphrase))
+def _protector(passphrase: bytes, salt: bytes, cost: Mapping[str, int]) -> Cipher:
+    return Cipher(Scrypt(salt, KEY_BYTES, cost["n"], cost["r"], cost["p"]).derive(passphrase))
 
 
-def _protect(protector: AESGCM | None, name: str, key: bytes) -> bytes:
+def _protect(protector: Cipher | None, name: str, key: bytes) -> bytes:
     if protector is None:
         return key
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + protector.encrypt(nonce, key, _context(name))
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + protector.seal(nonce, key, _context(name))
 
 
-def _unprotect(protector: AESGCM | None, name: str, stored: bytes) -> bytes:
+def _unprotect(protector: Cipher | None, name: str, stored: bytes) -> bytes:
     if protector is None:
         return stored
     try:
-        return protector.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], _context(name))
+        return protector.open(stored[:NONCE_BYTES], stored[NONCE_BYTES:], _context(name))
     except InvalidTag:
         raise KeySourceError(
             f"The passphrase does not open the key {name}.", "Hand in the passphrase the file was made with."

@@ -14,8 +14,8 @@ from hmac import compare_digest
 from typing import NoReturn
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from vault.cipher import NONCE_BYTES, Cipher
 from vault.derivation import KEY_BYTES, derive
 from vault.errors import FormatUnknown, KekMismatch, KekUnknown, KeySourceError, TagMismatch
 from vault.key_material import KeyMaterial
@@ -24,7 +24,6 @@ from vault.lp import lp
 CHECK_BYTES = 16
 _MAGIC = b"gk1"
 _PREFIX = "local:"
-_NONCE_BYTES = 12
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -42,13 +41,13 @@ class Kek(KeyMaterial):
             raise KeySourceError(f"Key {name} is not {KEY_BYTES} bytes long.", "Restore the key as it was written.")
         self.name = name
         self.check = derive(key, b"gw/kek-check/v1", length=CHECK_BYTES)
-        self._cipher = AESGCM(derive(key, b"gw/kek-wrap/v1"))
+        self._cipher = Cipher(derive(key, b"gw/kek-wrap/v1"))
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """The key under this KEK, its header included."""
         header = self._header()
-        nonce = os.urandom(_NONCE_BYTES)
-        return header + nonce + self._cipher.encrypt(nonce, key, lp(header, context))
+        nonce = os.urandom(NONCE_BYTES)
+        return header + nonce + self._cipher.seal(nonce, key, lp(header, context))
 
     def unwrap(self, wrapped: "_Wrapped", context: bytes) -> bytes:
         """The key that was wrapped; KekMismatch or TagMismatch if it was not by this KEK or not like this."""
@@ -58,7 +57,7 @@ class Kek(KeyMaterial):
                 f"Put back the key that was named {self.name} when this database was last in use.",
             )
         try:
-            return self._cipher.decrypt(wrapped.nonce, wrapped.sealed, lp(self._header(), context))
+            return self._cipher.open(wrapped.nonce, wrapped.sealed, lp(self._header(), context))
         except InvalidTag:
             raise TagMismatch("a wrapped tenant key was altered or moved from its row") from None
 
@@ -148,12 +147,17 @@ def name_of(key_id: str) -> str:
     return key_id.removeprefix(_PREFIX)
 
 
+def wrapped_by(blob: bytes) -> str:
+    """The id that a wrapped key names, not yet believed. Raises FormatUnknown."""
+    return id_of(_parse(blob).name)
+
+
 def _parse(blob: bytes) -> _Wrapped:
     if blob[:3] != _MAGIC or len(blob) < len(_MAGIC) + 1:
         raise FormatUnknown("not a key that a local key source wrapped")
     name_end = 4 + blob[3]
     check_end = name_end + CHECK_BYTES
-    nonce_end = check_end + _NONCE_BYTES
+    nonce_end = check_end + NONCE_BYTES
     if len(blob) < nonce_end:
         raise FormatUnknown("a wrapped key is cut short")
     name = blob[4:name_end].decode("ascii", errors="replace")

@@ -2,6 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
+from vault.sources.guard import Health
+
 
 class KeySource(Protocol):
     """Wraps and unwraps tenant keys. `context` is bound: what was wrapped under one opens under no other.
@@ -67,4 +69,13 @@ class GrowingKeySource(KeySource, Protocol):
 
     def forget(self, key_id: str) -> None:
         """Destroy a retired key: no backup that needs it can ever be opened. Raises KekUnknown, KeySourceError."""
+        ...
+
+
+@runtime_checkable
+class RemoteKeySource(KeySource, Protocol):
+    """A source that has to ask somebody: its answers take time, or do not come."""
+
+    def health(self) -> Health:
+        """How those who are asked do, as of the last requests; asks nothing."""
         ...

@@ -29,7 +29,7 @@ class LostWork(Exception):
 
 @dataclass(slots=True)
 class Ending:
-    """What ending an import needs. `connection` is None until it was read."""
+    """What ending an import needs. `connection` is None until it was read; `begun`: this attempt has its intent."""
 
     gateway: Gateway
     claimed: Claimed
@@ -37,6 +37,7 @@ class Ending:
     observed: Observed
     connection: Connection | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    begun: bool = False
 
 
 def end(ending: Ending, state: str, *, error: str | None) -> None:
@@ -51,22 +52,13 @@ def end_in(ending: Ending, tx: Transaction, state: str, *, error: str | None) ->
         tx, "imports", ending.claimed.id, ending.claimed.fence, state, error=error, finished_at=tx.now()
     ):
         _log.info("import.lost", import_id=ending.claimed.id)
+        _lost(ending, tx)
         return
     connection = ending.connection
     if connection is None:
         return
     _observed(ending, tx, connection)
-    counts = dict(ending.counts or ending.row.counts)
-    facts: dict[str, Any] = {
-        "connection": connection.id,
-        "import": ending.row.id,
-        "number": ending.row.number,
-        "outcome": state,
-        "reason": error,
-        "attempt": ending.claimed.attempts,
-        **counts,
-    }
-    append(tx, Entry(EntryKind.IMPORT, connection.tenant_id, connection.pseudonym, facts))
+    _outcome(ending, tx, connection, state, error)
     if state != "void":
         integration = integration_with_id(tx, ending.gateway.vault, connection.integration_id)
         connections.schedule_import(tx, connection.id, next_import_at(tx, integration))
@@ -79,8 +71,37 @@ def later(ending: Ending, delay_ms: int, *, error: str) -> None:
         kept = work.retry(tx, "imports", ending.claimed.id, ending.claimed.fence, delay_ms, error=error)
         if kept and ending.connection is not None:
             _observed(ending, tx, ending.connection)
+            if ending.begun:
+                _outcome(ending, tx, ending.connection, "later", error)
     _log.info("import.later", import_id=ending.row.id, error=error, delay_ms=delay_ms)
+
+
+def lost(ending: Ending) -> None:
+    """Somebody else holds the work, or it was called off: what was asked of the provider is entered all the same."""
+    with ending.gateway.store.transaction() as tx:
+        _lost(ending, tx)
+    _log.info("import.lost", import_id=ending.claimed.id)
+
+
+def _lost(ending: Ending, tx: Transaction) -> None:
+    if ending.connection is not None:
+        _observed(ending, tx, ending.connection)
+        if ending.begun:
+            _outcome(ending, tx, ending.connection, "void", "lost")
 
 
 def _observed(ending: Ending, tx: Transaction, connection: Connection) -> None:
     ending.observed.record(tx, connection, {"import": ending.row.id, "action": "import"})
+
+
+def _outcome(ending: Ending, tx: Transaction, connection: Connection, outcome: str, reason: str | None) -> None:
+    facts: dict[str, Any] = {
+        "connection": connection.id,
+        "import": ending.row.id,
+        "number": ending.row.number,
+        "outcome": outcome,
+        "reason": reason,
+        "attempt": ending.claimed.attempts,
+        **(ending.counts or ending.row.counts),
+    }
+    append(tx, Entry(EntryKind.IMPORT, connection.tenant_id, connection.pseudonym, facts))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector import consent
 from connector.connections import Connection
 from connector.consent import Consent, Direction
+from connector.flows.choices import choice_now
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated
+from connector.flows.provider_terms import terms_of
 from connector.model.tags import Category, Choice, Link, Notice, Source, Standing, Tags, Use
 from connector.people import User
 from connector.policy import Decision
 from connector.storage import Transaction
 from providers.capabilities import ReadsContacts, ReadsProfile
-from vault import VaultError
+from vault import KeySourceError, VaultError
 
 KINDS: Mapping[str, frozenset[Category]] = {
     "profile": frozenset({Category.PROFILE, Category.CONTACT}),
@@ -45,7 +47,7 @@ class Plan:
 def plan(gateway: Gateway, tx: Transaction, connection: Connection, whole: Integrated, user: User) -> Plan:
     """Decide now, from what stands now. Taken again with every page."""
     chosen = {
-        each.field_group: each
+        each.field_group: replace(each, choice=choice_now(gateway, each, connection, tx.now()))
         for each in consent.of_connection(tx, gateway.vault, connection.id)
         if each.direction is Direction.IMPORT
     }
@@ -60,7 +62,7 @@ def plan(gateway: Gateway, tx: Transaction, connection: Connection, whole: Integ
         allowed: set[Category] = set()
         version = ""
         for category in sorted(noticed if choice is not None else ()):
-            decision = _decision(gateway, tx, category, choice, user)
+            decision = _decision(gateway, tx, category, choice, user, terms_of(gateway.policy, connection, category))
             version = decision.version
             if decision.allowed:
                 allowed.add(category)
@@ -76,15 +78,17 @@ def tags_of(category: Category, user: User) -> Tags:
     return Tags(category, Source.IMPORTED, age=user.age)
 
 
-def _decision(gateway: Gateway, tx: Transaction, category: Category, choice: Consent | None, user: User) -> Decision:
+def _decision(  # noqa: PLR0917  what, by whose choice, under whose terms
+    gateway: Gateway, tx: Transaction, category: Category, choice: Consent | None, user: User, terms: str
+) -> Decision:
     """The decision to collect, or, where only keeping is refused, that one."""
     given = Choice.NONE if choice is None else choice.choice
     standing = Standing(user.account, Link.CONNECTED, given, Notice.NONE)
     tags = tags_of(category, user)
-    collect = gateway.policy.decide(_COLLECT, tags, standing, tx.now(), user.last_visit_at)
+    collect = gateway.policy.decide(_COLLECT, tags, standing, tx.now(), user.last_visit_at, terms)
     if not collect.allowed:
         return collect
-    keep = gateway.policy.decide(_KEEP, tags, standing, tx.now(), user.last_visit_at)
+    keep = gateway.policy.decide(_KEEP, tags, standing, tx.now(), user.last_visit_at, terms)
     return collect if keep.allowed else keep
 
 
@@ -101,6 +105,8 @@ def _noticed(gateway: Gateway, tx: Transaction, choice: Consent | None) -> froze
         return frozenset()
     try:
         record = consent.record_of(tx, gateway.vault, choice)
+    except KeySourceError:  # it says nothing of the record; the import is tried again
+        raise
     except VaultError:
         return frozenset()
     words = {word for process in record.get("process", ()) for word in process.get("categories", ())}

@@ -5,21 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import structlog
 
 from connector import connections, people, records, work
 from connector.connections import Connection
+from connector.flows import failpoints
 from connector.flows.gateway import Gateway
 from connector.flows.import_records.children import end_for_child
-from connector.flows.import_records.endings import Ending, LostWork, end, later
+from connector.flows.import_records.endings import Ending, LostWork, end, later, lost
+from connector.flows.import_records.entering import note_begun, note_refused
 from connector.flows.import_records.planning import Plan, plan
 from connector.flows.import_records.sorting import Sorted, Sorter
 from connector.flows.observed import Observed
 from connector.flows.provider_grant import ProviderGrant, grant_for, renewed_after_refusal
-from connector.ledger import Entry, append
-from connector.ledger import Kind as EntryKind
 from connector.model.errors import Conflict, Gone, NotFound, TryLater
 from connector.model.tags import Account
 from connector.people import User
@@ -82,7 +82,7 @@ def _attempt(gateway: Gateway, claimed: Claimed) -> None:
     try:
         _run(gateway, claimed, row, ending)
     except LostWork:
-        _log.info("import.lost", import_id=claimed.id)
+        lost(ending)
     except (Gone, NotFound):
         end(ending, "void", error="revoked")
     except _UnderAge:
@@ -127,8 +127,7 @@ def _run(gateway: Gateway, claimed: Claimed, row: Import, ending: Ending) -> Non
         if kind not in run.done:
             _kind(run, kind)
     nothing = "nothing_allowed" if planned.refused else "nothing_granted"
-    skipped = run.skipped[0] if run.skipped else None
-    end(ending, "done", error=skipped if planned.kinds else nothing)
+    end(ending, "done", error=next(iter(run.skipped), None) if planned.kinds else nothing)
 
 
 def _begin(run: _Run) -> Plan:
@@ -138,25 +137,11 @@ def _begin(run: _Run) -> Plan:
         planned = plan(run.gateway, tx, connection, run.grant.whole, user)
         if run.row.started_at is None:
             records.clear_cursors(tx, connection.id, "page")
-            facts: dict[str, Any] = {
-                "connection": connection.id,
-                "import": run.row.id,
-                "number": run.row.number,
-                "kinds": sorted(planned.kinds),
-                "asked_by": run.row.asked_by,
-            }
-            append(tx, Entry(EntryKind.IMPORT_STARTED, connection.tenant_id, connection.pseudonym, facts))
-            for category, decision in planned.refused:
-                refused: dict[str, Any] = {
-                    "connection": connection.id,
-                    "import": run.row.id,
-                    "action": "collect",
-                    "categories": [category.value],
-                    "clause": decision.clause,
-                    "policy_version": decision.version or None,
-                }
-                append(tx, Entry(EntryKind.POLICY_REFUSED, connection.tenant_id, connection.pseudonym, refused))
+            note_refused(tx, run.row, connection, planned)
+        note_begun(tx, run.row, connection, planned, run.claimed.attempts)
         _progress(run, tx, started=True)
+    run.ending.begun = True
+    failpoints.reached(run.gateway, "import_intended")
     return planned
 
 
@@ -231,6 +216,7 @@ def _drive(run: _Run, ask: Callable[[ProviderGrant], Exchange[Page]]) -> Page:
 def _store(run: _Run, kind: str, page: Page, *, last: bool) -> None:
     """A page with its cursor, counts and entries, in one transaction; decided anew, as things stand now."""
     gateway = run.gateway
+    failpoints.reached(gateway, "import_sent")
     with gateway.store.transaction() as tx:
         connection, user = _live(run, tx)
         planned = plan(gateway, tx, connection, run.grant.whole, user).kinds.get(kind)
@@ -287,7 +273,7 @@ def _checked(run: _Run, tx: Transaction, connection: Connection | None) -> tuple
     user = people.find_user(tx, run.row.tenant_id, connection.sub)
     if user is None or user.account is not Account.OPEN:
         raise Gone("deleted", "The account was deleted.")
-    return connection, user
+    return connection, people.trusted(tx, run.gateway.vault, user)
 
 
 def _cursors(run: _Run) -> tuple[str | None, str | None]:

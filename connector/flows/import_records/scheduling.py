@@ -7,7 +7,9 @@ from connector.clients import Client, Integration, integration_with_id
 from connector.connections import Connection
 from connector.flows.fresh_token import refuse_ended
 from connector.flows.gateway import Gateway
+from connector.flows.release import refused
 from connector.model.errors import Conflict, NotFound
+from connector.model.tags import Account, Category, Choice, Link, Notice, Source, Standing, Tags, Use
 from connector.records import Import
 from connector.storage import Transaction
 from connector.storage.errors import UniqueViolation
@@ -72,8 +74,17 @@ def _queue(gateway: Gateway, client: Client, connection_id: str, asked_by: str) 
         integration = integration_with_id(tx, gateway.vault, connection.integration_id)
         if integration is None or not integration.imports:
             raise Conflict("nothing_to_import", "This integration imports nothing; the operator sets what it imports.")
+        _refuse_unconfirmed(gateway, tx, connection)
         tx.after_commit(gateway.wakeup.notify)
         return records.queue_import(tx, connection.tenant_id, connection.id, asked_by)
+
+
+def _refuse_unconfirmed(gateway: Gateway, tx: Transaction, connection: Connection) -> None:
+    """Nothing comes in through a connection that was moved in, until its person has seen the notice."""
+    if connections.is_unconfirmed(tx, gateway.vault, connection.id):
+        standing = Standing(Account.OPEN, Link.CONNECTED, Choice.NONE, Notice.NONE)
+        tags = Tags(Category.PROFILE, Source.IMPORTED)
+        raise refused(gateway.policy.decide(Use.of("collect", "us", "service"), tags, standing, tx.now()))
 
 
 def _visible(gateway: Gateway, tx: Transaction, client: Client, connection_id: str) -> Connection:

@@ -9,7 +9,7 @@ from connector.connections import Connection
 from connector.flows.gateway import Gateway
 from connector.flows.import_records.ages import is_child
 from connector.flows.import_records.planning import Kind, tags_of
-from connector.model.tags import Category
+from connector.model.tags import Age, Category
 from connector.people import User
 from connector.records import IncomingCard, NewValue, Origin, SealedValue, wrong_with
 from providers.capabilities import FieldValue, Item, Page
@@ -86,7 +86,9 @@ class Sorter:
         return None if found.category == "people" else Category(found.category)
 
     def _value(self, found: FieldValue, category: Category) -> NewValue:
-        kept = getattr(self.gateway.settings.policy.retention, category.value)
+        retention = self.gateway.settings.policy.retention
+        longest = getattr(retention, category.value)
+        kept = longest if self.user.age is Age.OK else min(longest, retention.child)
         return NewValue(
             found.pointer,
             found.value,

@@ -10,6 +10,7 @@ import structlog
 
 from connector import connections, records, work
 from connector.connections import Connection
+from connector.flows import failpoints
 from connector.flows.gateway import Gateway
 from connector.flows.observed import Observed
 from connector.flows.preview_push import why_not, writable_groups
@@ -97,6 +98,7 @@ def _send(sending: Sending, grant: ProviderGrant) -> None:
     if chosen.decision is None:
         settle(sending, *_nothing_left(chosen))
         return
+    failpoints.reached(sending.gateway, "push_intended")
     values = release(chosen.decision, record=lambda: None, opened=chosen.opened)  # the intent is committed by now
     change = ProfileChange(values, idempotency_key=row.idempotency_key)
     try:
@@ -106,6 +108,7 @@ def _send(sending: Sending, grant: ProviderGrant) -> None:
     except (TryLater, Conflict, Gone) as problem:
         _again(sending, problem.code, took_effect=_before(row.sent_at))
     else:
+        failpoints.reached(sending.gateway, "push_sent")
         settle(sending, *_outcome(grant, chosen, outcome))
 
 

@@ -36,10 +36,12 @@ class Browser:
     Attributes:
         secret_of: authorization id → the flow's cookie, "" where there is none.
         accepted: marks of notices it has accepted.
+        gpc: whether it says Global Privacy Control.
     """
 
     secret_of: Callable[[str], str]
     accepted: tuple[str, ...] = ()
+    gpc: bool = False
 
     def holds(self, authorization: Authorization) -> bool:
         """Whether the flow was bound to this browser. Constant time."""
@@ -83,7 +85,7 @@ def arrive(gateway: Gateway, parameters: Parameters, browser: Browser) -> Page |
             authorization, bound = _pushed(gateway, tx, client, parameters, browser, secret=secret)
         else:
             authorization, bound = _plain(gateway, tx, client, parameters, secret), secret
-        authorization, view, mark = _prepare(gateway, tx, client, authorization)
+        authorization, view, mark = _prepare(gateway, tx, client, authorization, gpc=browser.gpc)
     return _on_or_page(gateway, authorization, view, mark, browser, bound=bound)
 
 
@@ -205,10 +207,10 @@ def _refuse_silence(prompt: tuple[str, ...], redirect_uri: str, state: str | Non
 
 
 def _prepare(
-    gateway: Gateway, tx: Transaction, client: Client, authorization: Authorization
+    gateway: Gateway, tx: Transaction, client: Client, authorization: Authorization, *, gpc: bool = False
 ) -> tuple[Authorization, Notice | Picker, str]:
     """What the page will show, and the flow with the form's token and the notice's fingerprint in it."""
-    progress = authorization.progress
+    progress = replace(authorization.progress, gpc=authorization.progress.gpc or gpc)
     token = progress.form_token or Secret(new_secret())
     if authorization.integration_id is None:
         listed = tuple((each.id, _title(each)) for each in asking.choices(tx, gateway.vault, client))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from connector import consent
 from connector.connections import Connection
 from connector.consent import Direction
+from connector.flows import choices
 from connector.flows.person_claims import SCOPES, may_learn
+from connector.flows.release import release
 from connector.flows.signup_link.arrival import Landing
 from connector.ledger import Kind as EntryKind
 from connector.model.tags import Choice, Source
@@ -23,7 +25,7 @@ def allowed(landing: Landing, user: User, connection: Connection) -> dict[str, A
     found: dict[str, Any] = {}
 
     def choice(group: str) -> Choice:
-        return consent.standing(landing.tx, landing.gateway.vault, connection.id, Direction.IMPORT, group)
+        return choices.standing(landing.gateway, landing.tx, connection, Direction.IMPORT, group)
 
     for scope in landing.arrival.authorization.request.scopes:
         claims = SCOPES.get(scope)
@@ -33,9 +35,14 @@ def allowed(landing: Landing, user: User, connection: Connection) -> dict[str, A
         if not named:
             continue
         decision = may_learn(landing.gateway, user, connection, claims, choice=choice, at=landing.tx.now())
-        if decision.allowed:
-            _note(landing, user, connection, decision, category=claims.category.value, count=len(named))
-            found |= named
+        if decision.allowed:  # it leaves when the transaction that holds the entry is committed
+            found |= release(
+                decision,
+                record=partial(
+                    _note, landing, user, connection, decision, category=claims.category.value, count=len(named)
+                ),
+                opened=named.copy,
+            )
     return found
 
 

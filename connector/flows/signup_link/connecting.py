@@ -6,6 +6,7 @@ import random
 
 from connector import connections, tokens
 from connector.connections import Connection, Landed, NewConnection
+from connector.flows.first_tokens import store_first
 from connector.flows.signup_link.arrival import Arrival, Landing
 from connector.ledger import Kind as EntryKind
 from connector.model.ids import new_id
@@ -23,20 +24,23 @@ def connect(landing: Landing, user: User, identity: Identity) -> Connection:
         connection = _establish(landing, user, identity, landed)
     else:
         connection, landed = _reland(landing, user, held, landed)
-    _store_tokens(landing, connection, landed)
+    store_first(landing.tx, landing.gateway.vault, connection, landed)
     return connection
 
 
 def _landed(arrival: Arrival) -> Landed:
     facts = arrival.whole.entry.refresh
-    return connections.landed_from(
+    landed = connections.landed_from(
         arrival.grant,
         asked=arrival.authorization.progress.scopes,
         sent_at=arrival.sent_at,
         refresh_model=facts.model,
         access_ttl_s=facts.access_ttl_s,
+        refresh_idle_ttl_s=facts.refresh_idle_ttl_s,
         draw=_draw(),
     )
+    connections.tell_odd_lifetime(landed, arrival.whole.integration.id)
+    return landed
 
 
 def _establish(landing: Landing, user: User, identity: Identity, landed: Landed) -> Connection:
@@ -95,15 +99,3 @@ def _held_refresh(landing: Landing, held: Connection, landed: Landed) -> Secret 
         return None
     key = tokens.token_key(landing.tx, landing.gateway.vault, found)
     return tokens.opened_grant(key, found, held.granted_scopes).refresh_token
-
-
-def _store_tokens(landing: Landing, connection: Connection, landed: Landed) -> None:
-    tokens.store(
-        landing.tx,
-        landing.gateway.vault.key(landing.tx, connection.token_owner, connection.token_epoch),
-        tokens.TokenOwner(connection.tenant_id, connection.id, connection.provider),
-        access=landed.access,
-        refresh=landed.refresh,
-        token_type=landed.token_type,
-        generation=connection.generation,
-    )

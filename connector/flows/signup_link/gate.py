@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector import people
+from connector.flows.provider_terms import terms_under
 from connector.flows.signup_link.age import age_by_provider
 from connector.flows.signup_link.arrival import Landing
 from connector.flows.signup_link.problems import GrantRefused
@@ -23,6 +24,12 @@ def check(landing: Landing, user: User | None) -> Age | GrantRefused:
         Tags(Category.PROFILE, Source.IMPORTED, age=age),
         Standing(AccountState.OPEN, Link.NONE, Choice.GIVEN, Notice.CLEAR),
         landing.tx.now(),
+        terms=terms_under(
+            landing.gateway.policy,
+            landing.arrival.whole.entry.name,
+            landing.arrival.authorization.progress.scopes,
+            Category.PROFILE,
+        ),
     )
     if decision.allowed:
         return age
@@ -36,14 +43,19 @@ def check(landing: Landing, user: User | None) -> Age | GrantRefused:
 
 
 def _age(landing: Landing, user: User | None) -> Age | None:
-    arrival, tx = landing.arrival, landing.tx
+    arrival, tx, vault = landing.arrival, landing.tx, landing.gateway.vault
+    tenant_id = arrival.client.tenant_id
     if user is not None and user.age is not Age.OK:
-        return user.age  # a parent's consent, or what was learned, stands
+        return people.trusted(tx, vault, user).age  # a parent's consent, or what was learned, stands
     said = age_by_provider(arrival.account, tx.now())
+    if user is None and people.approval_of(tx, vault, tenant_id, arrival.named) is not None:
+        return Age.CHILD_PARENT_OK
+    known = people.stays_refused(tx, vault, tenant_id, arrival.named)
+    known |= said is None and people.is_refused(tx, vault, tenant_id, arrival.named)
+    if said is Age.CHILD or known:
+        return Age.CHILD
     if said is not None:
         return said
-    if people.is_refused(tx, landing.gateway.vault, arrival.client.tenant_id, arrival.named):
-        return Age.CHILD
     if user is not None:
         return user.age
     return Age.OK if arrival.authorization.progress.age_stated else None

@@ -13,6 +13,7 @@ from connector.authorizations import Kind
 from connector.clients import issue_access_token
 from connector.clients.access_tokens import LIFETIME_S
 from connector.connections import Connection, LostClaim
+from connector.flows import stances
 from connector.flows.gateway import Gateway
 from connector.flows.signup_link import agreeing, claims, connecting, gate, handing_back
 from connector.flows.signup_link.arrival import Arrival, Landing
@@ -144,6 +145,10 @@ def _make(landing: Landing, person: _Person) -> SignedIn | GrantRefused:
     identity = person.identity or _link(landing, user)
     connection = connecting.connect(landing, user, identity)
     agreed = agreeing.record(landing, user, connection)
+    if connections.confirm_adoption(tx, landing.gateway.vault, connection.id):
+        landing.note(user, EntryKind.ADOPTION_CONFIRMED, {"connection": connection.id, "method": "page"})
+    if authorization.progress.gpc:
+        stances.record_gpc(landing.gateway, tx, user.tenant_id, user.sub)
     if agreed.imports:
         records.queue_import(tx, connection.tenant_id, connection.id, "sign_in")
     arrival.observed.record(tx, authorization, pseudonym=user.pseudonym)
@@ -185,8 +190,17 @@ def _user(landing: Landing, person: _Person) -> User:
         return people.visit(landing.tx, person.user)
     tenant = landing.arrival.client.tenant_id
     user = people.create_user(landing.tx, landing.gateway.vault, tenant, age=person.age)
+    if person.age is Age.CHILD_PARENT_OK:
+        _carry_approval(landing, user)
     landing.note(user, EntryKind.USER_CREATED, {"age": person.age.value})
     return user
+
+
+def _carry_approval(landing: Landing, user: User) -> None:
+    """The parent's consent that let this account in stands for the new user."""
+    vault, kept = landing.gateway.vault, landing.gateway.settings.policy.retention
+    ground = people.approval_of(landing.tx, vault, user.tenant_id, landing.arrival.named) or {}
+    people.approve_user(landing.tx, vault, user, ground, kept_ms=int(kept.child_account.total_seconds() * 1000))
 
 
 def _link(landing: Landing, user: User) -> Identity:

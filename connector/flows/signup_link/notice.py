@@ -15,9 +15,11 @@ from connector.authorizations import Authorization, Kind
 from connector.clients import Client, Integration
 from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated
+from connector.flows.provider_terms import terms_under
 from connector.model.errors import Misconfigured
-from connector.model.tags import Account, Category, Choice, Link, Purpose, Source, Standing, Tags, Use
+from connector.model.tags import Account, Category, Choice, Link, Source, Standing, Tags, Use
 from connector.model.tags import Notice as NoticeState
+from providers import catalogue
 from providers.catalogue import Entry
 
 LANGUAGE = "en"
@@ -104,8 +106,18 @@ class Picker:
     choices: tuple[tuple[str, str], ...]
 
 
-def notice_of(gateway: Gateway, client: Client, whole: Integrated, authorization: Authorization, at: int) -> Notice:
+def notice_of(
+    gateway: Gateway,
+    client: Client,
+    whole: Integrated,
+    authorization: Authorization,
+    at: int,
+    *,
+    granted: tuple[str, ...] | None = None,
+) -> Notice:
     """The notice for this request, by the policy version in effect at `at` (ms).
+
+    `granted`: the scopes that a connection holds, where nothing is asked for at the provider.
 
     Raises:
         Misconfigured: no version of the policy is in effect.
@@ -116,7 +128,8 @@ def notice_of(gateway: Gateway, client: Client, whole: Integrated, authorization
     request, entry = authorization.request, whole.entry
     imports = _imported_words(gateway, whole.integration, request.imports, at)
     claims = tuple(_CLAIMS[scope] for scope in request.scopes if scope in _CLAIMS)
-    scopes = asked_scopes(entry, whole.integration, request.provider_scopes, imports, request.scopes)
+    asked = asked_scopes(entry, whole.integration, request.provider_scopes, imports, request.scopes)
+    scopes = asked if granted is None else granted
     controller = gateway.settings.policy.controller
     notice = Notice(
         kind=authorization.kind.value,
@@ -159,35 +172,25 @@ def _imported_words(
     gateway: Gateway, integration: Integration, narrowed: tuple[str, ...] | None, at: int
 ) -> tuple[str, ...]:
     words = [word for word in integration.imports if narrowed is None or word in narrowed]
-    return tuple(word for word in words if may_collect(gateway, word, at))
+    return tuple(word for word in words if may_collect(gateway, word, at, integration.provider))
 
 
-def may_collect(gateway: Gateway, word: str, at: int) -> bool:
-    """Whether the policy lets anything of this kind be imported by somebody who agrees."""
+def may_collect(gateway: Gateway, word: str, at: int, provider: str) -> bool:
+    """Whether the policy, and the provider's terms, let anything of this kind come in from somebody who agrees."""
+    scopes = tuple(catalogue.entry(provider).scopes)
     standing = Standing(Account.OPEN, Link.CONNECTED, Choice.GIVEN, NoticeState.CLEAR)
     use = Use.of("collect", "us", "service")
     decisions = [
-        gateway.policy.decide(use, Tags(category, Source.IMPORTED), standing, at) for category in CATEGORIES_OF[word]
+        gateway.policy.decide(
+            use,
+            Tags(category, Source.IMPORTED),
+            standing,
+            at,
+            terms=terms_under(gateway.policy, provider, scopes, category),
+        )
+        for category in CATEGORIES_OF[word]
     ]
     return any(decision.allowed for decision in decisions)
-
-
-def opened_by(gateway: Gateway, direction: str, categories: tuple[Category, ...], at: int) -> list[str]:
-    """The uses that this choice opens: allowed with it and refused without it. What a consent's fingerprint covers."""
-    given = Standing(Account.OPEN, Link.CONNECTED, Choice.GIVEN, NoticeState.CLEAR)
-    absent = Standing(Account.OPEN, Link.CONNECTED, Choice.NONE, NoticeState.CLEAR)
-    action, recipient, source = (
-        ("collect", "us", Source.IMPORTED) if direction == "import" else ("push", "provider", Source.GIVEN)
-    )
-    opened = []
-    for purpose in Purpose:
-        use = Use.of(action, recipient, purpose.value)
-        for category in categories:
-            tags = Tags(category, source)
-            with_it = gateway.policy.decide(use, tags, given, at).allowed
-            if with_it and not gateway.policy.decide(use, tags, absent, at).allowed:
-                opened.append(f"{use} {category.value} {source.value}")
-    return opened
 
 
 def _line(gateway: Gateway, entry: Entry, scopes: tuple[str, ...], word: str) -> ImportLine:

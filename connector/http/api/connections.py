@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -10,10 +11,12 @@ from flask import Blueprint, Response, jsonify, request
 from connector import connections
 from connector.clients import Client, integration_with_id
 from connector.connections import Connection
+from connector.flows.adopt import Mover, adopt, wanted_from
 from connector.flows.fresh_token import DEFAULT_MIN_TTL_S, Handed, Wanted, fresh_token
 from connector.http.authentication import needs
 from connector.http.context import caller, gateway
-from connector.http.operations import FLAG, INTEGER, TEXT, WORDS, a_page_of, an_object, operation
+from connector.http.idempotency import idempotent
+from connector.http.operations import FLAG, INTEGER, TEXT, WORDS, Schema, a_page_of, an_object, operation
 from connector.http.pagination import PARAMETERS, page, wanted
 from connector.http.request import json_body, query
 from connector.model.errors import BadInput, NotFound
@@ -48,7 +51,19 @@ _CONNECTION = an_object(
         "created_at": TEXT,
         "authorized_at": TEXT,
     },
-    {"reason": TEXT, "reauth_by": TEXT, "revoked_at": TEXT, "ended_by": TEXT, "expires_at": TEXT},
+    {
+        "adopted_at": TEXT,
+        "confirmed": FLAG,
+        "reason": TEXT,
+        "reauth_by": TEXT,
+        "revoked_at": TEXT,
+        "ended_by": TEXT,
+        "expires_at": TEXT,
+    },
+)
+_MOMENT: Schema = {"type": ["string", "integer"], "description": "RFC 3339, or seconds since the epoch"}
+_ADOPTED = an_object(
+    {"id": TEXT, "user": TEXT, "outcome": TEXT, "verified": FLAG, "adopted_at": TEXT, "confirmed": FLAG}
 )
 _TOKEN = an_object(
     {"access_token": TEXT, "token_type": TEXT, "scope": TEXT, "clause": TEXT}, {"expires_in": INTEGER, "stale": FLAG}
@@ -91,13 +106,45 @@ def list_connections() -> Response:
     return jsonify(page(found, which, show=lambda one: shown(one, scopes), place=lambda one: (one.id,)))
 
 
+@blueprint.post("/v1/connections")
+@operation(
+    "Move a connection in, with tokens obtained elsewhere",
+    "Connections",
+    body=an_object(
+        {"integration": TEXT, "access_token": TEXT, "scopes": WORDS},
+        {
+            "user": TEXT,
+            "subject": TEXT,
+            "refresh_token": TEXT,
+            "token_type": TEXT,
+            "expires_at": _MOMENT,
+            "refresh_expires_at": _MOMENT,
+            "obtained_at": _MOMENT,
+            "age_stated": FLAG,
+            "unsafe_skip_verification": FLAG,
+        },
+    ),
+    answers={200: _ADOPTED, 201: _ADOPTED},
+)
+@needs("connections:adopt")
+@idempotent
+def move_in() -> Response:
+    """Adopt tokens: 201 where a connection was made, 200 where one was there. It starts without consent."""
+    client = caller().client
+    moved = adopt(gateway(), Mover(client.tenant_id, client), wanted_from(json_body()))
+    document = shown_one(visible(client, moved.connection_id or ""))
+    answer = jsonify(document | {"outcome": moved.outcome, "verified": moved.verified})
+    answer.status_code = HTTPStatus.CREATED if moved.outcome == "adopted" else HTTPStatus.OK
+    answer.headers["Location"] = f"/v1/connections/{moved.connection_id}"
+    return answer
+
+
 @blueprint.get("/v1/connections/<connection_id>")
 @operation("Show a connection", "Connections", answers={200: _CONNECTION})
 @needs("connections:read")
 def show_connection(connection_id: str) -> Response:
     """One connection: its state in words, what was granted and what is missing."""
-    connection = visible(caller().client, connection_id)
-    return jsonify(shown(connection, _asked_scopes([connection])))
+    return jsonify(shown_one(visible(caller().client, connection_id)))
 
 
 @blueprint.post("/v1/connections/<connection_id>/token")
@@ -116,6 +163,18 @@ def hand_out(connection_id: str) -> Response:
     body = json_body(required=False)
     handed = fresh_token(gateway(), caller().client, wanted_token(caller().client, connection_id, body))
     return jsonify(token_document(handed))
+
+
+def shown_one(connection: Connection) -> dict[str, Any]:
+    """One connection with how it came in, where an app moved it in."""
+    with gateway().store.read() as tx:
+        adoption = connections.adoption_of(tx, gateway().vault, connection.id)
+    moved = (
+        {}
+        if adoption is None
+        else {"adopted_at": iso(adoption.adopted_at), "confirmed": adoption.confirmed_at is not None}
+    )
+    return shown(connection, _asked_scopes([connection])) | moved
 
 
 def visible(client: Client, connection_id: str) -> Connection:

@@ -6,8 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from connector.consent import Consent
-from connector.flows.consents import consent_of, consents_of
+from connector.flows.consents import Shown, consent_of, consents_of
 from connector.flows.withdraw_consent import withdraw_consent
 from connector.http.authentication import needs
 from connector.http.context import caller, gateway
@@ -29,7 +28,8 @@ _CONSENT = an_object(
         "choice": {"type": "string", "enum": [choice.value for choice in Choice]},
         "policy_version": TEXT,
         "updated_at": TEXT,
-        "record": {"type": "object", "description": "The record by ISO/IEC TS 27560, events included"},
+        "record": {"type": "object", "description": "The record by ISO/IEC TS 27560, events included, also as JSON-LD"},
+        "receipts": {"type": "array", "items": TEXT, "description": "One for each event: GET …/consents/receipts/{id}"},
     }
 )
 
@@ -44,13 +44,13 @@ def list_consents(sub: str) -> Response:
     if which.after and (place is None or not isinstance(place[0], int) or not isinstance(place[1], str)):
         raise BadInput("bad_cursor", "The cursor is none of ours; begin again without it.")
     found = consents_of(gateway(), caller().client, sub)
-    rest = [one for one in found if place is None or (one[0].created_at, one[0].id) > place]
+    rest = [one for one in found if place is None or (one.consent.created_at, one.consent.id) > place]
     return jsonify(
         page(
             rest[: which.limit + 1],
             which,
-            show=lambda one: _shown(*one),
-            place=lambda one: (one[0].created_at, one[0].id),
+            show=_shown,
+            place=lambda one: (one.consent.created_at, one.consent.id),
         )
     )
 
@@ -73,10 +73,11 @@ def change_consent(sub: str) -> Response:
         raise Forbidden("only_withdraw", "An app may only withdraw; people give consent on the gateway's own pages.")
     client = caller().client
     found = withdraw_consent(gateway(), client, sub, body["id"])
-    return jsonify(_shown(found, consent_of(gateway(), client, found)))
+    return jsonify(_shown(consent_of(gateway(), client, found)))
 
 
-def _shown(found: Consent, record: dict[str, Any]) -> dict[str, Any]:
+def _shown(shown: Shown) -> dict[str, Any]:
+    found = shown.consent
     return {
         "id": found.id,
         "connection": found.connection_id,
@@ -85,5 +86,6 @@ def _shown(found: Consent, record: dict[str, Any]) -> dict[str, Any]:
         "choice": found.choice.value,
         "policy_version": found.policy_version,
         "updated_at": iso(found.updated_at),
-        "record": record,
+        "record": shown.record,
+        "receipts": list(shown.receipts),
     }

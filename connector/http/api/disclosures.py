@@ -20,7 +20,7 @@ blueprint = Blueprint("disclosures", __name__)
 
 _DISCLOSURE = an_object(
     {"at": TEXT, "what": TEXT, "recipient": TEXT, "purpose": TEXT, "clause": TEXT, "entry": INTEGER},
-    {"categories": WORDS, "count": INTEGER, "connection": TEXT, "outcome": TEXT},
+    {"categories": WORDS, "count": INTEGER, "connection": TEXT, "outcome": TEXT, "release": TEXT},
 )
 
 
@@ -53,5 +53,6 @@ def _shown(one: Disclosure) -> dict[str, Any]:
         "count": one.count,
         "connection": one.connection,
         "outcome": one.outcome,
+        "release": one.release,
     }
     return document | {name: value for name, value in optional.items() if value is not None}

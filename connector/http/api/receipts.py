@@ -1,4 +1,4 @@
-"""GET /v1/users/{sub}/receipts/{id}: a receipt as a file that verifies offline."""
+"""GET /v1/users/{sub}/receipts/{id}, and the same for choices: a receipt as a file that verifies offline."""
 
 from __future__ import annotations
 
@@ -23,4 +23,16 @@ def show_receipt(sub: str, receipt_id: str) -> Response:
     client = caller().client
     whole_person(gateway(), client, sub)
     content = receipt_file(gateway(), client.tenant_id, receipt_id, sub=sub)
+    return Response(content, content_type="application/json")
+
+
+@blueprint.get("/v1/users/<sub>/consents/receipts/<receipt_id>")
+@operation("Get the receipt of a choice", "Consent", answers={200: {"type": "object", "description": "A receipt file"}})
+@needs("records:read")
+def show_consent_receipt(sub: str, receipt_id: str) -> Response:
+    """What was agreed to or taken back: the record (ISO/IEC TS 27560 in DPV's words), signed and proven."""
+    query(())
+    client = caller().client
+    whole_person(gateway(), client, sub)
+    content = receipt_file(gateway(), client.tenant_id, receipt_id, sub=sub, kind="consent")
     return Response(content, content_type="application/json")

@@ -41,14 +41,19 @@ def export(sub: str) -> Response:
 
 
 @blueprint.delete("/v1/users/<sub>")
-@operation("Delete a person", "People", answers={200: _ERASED})
+@operation("Delete a person", "People", query={"clear": {"type": "string", "enum": ["sent"]}}, answers={200: _ERASED})
 @needs("users:delete")
 def delete(sub: str) -> Response:
-    """Everything that is theirs goes at once; providers are told in the background. Idempotent."""
-    _nothing_sent()
+    """Everything that is theirs goes at once; providers are told in the background. Idempotent.
+
+    With `clear=sent`, what was sent on to their accounts is cleared there first, where the provider takes that.
+    """
+    clear = query(("clear",)).get("clear", "")
+    if clear not in {"", "sent"} or json_body(required=False):
+        raise BadInput("invalid_request", "This address takes no body, and clear=sent or nothing.")
     client = caller().client
     whole_person(gateway(), client, sub)
-    erased = delete_user(gateway(), client.tenant_id, sub, Ended.APP)
+    erased = delete_user(gateway(), client.tenant_id, sub, Ended.APP, clear=clear == "sent")
     base = gateway().settings.server.public_url
     return jsonify(
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector.flows.read_records import Shown, Withheld
+from connector.flows.release_values import Shown, Withheld
 from connector.http.operations import TEXT, Schema, an_object
 from connector.model.instants import iso
 from connector.records import SealedValue

@@ -8,7 +8,7 @@ from werkzeug import Response
 from connector.flows.signup_link import Notice, Onward, Page, SentBack, sent_back_url
 from connector.http.context import gateway
 from connector.http.headers import content_security_policy
-from connector.http.pages.cookies import bind_flow, remember_acceptance
+from connector.http.pages.cookies import bind_flow, remember_acceptance, says_gpc
 
 SEE_OTHER = 303
 UNPROCESSABLE = 422
@@ -42,6 +42,7 @@ def _rendered(page: Page) -> str:
         form_token=page.form_token.reveal(),
         problem=page.problem,
         ticked=page.ticked,
+        gpc=says_gpc(),
     )
 
 

@@ -24,7 +24,12 @@ _SameSite = Literal["Lax", "Strict"]
 
 def this_browser() -> Browser:
     """What the browser that asks holds of ours."""
-    return Browser(secret_of=_flow_secret, accepted=_accepted())
+    return Browser(secret_of=_flow_secret, accepted=_accepted(), gpc=says_gpc())
+
+
+def says_gpc() -> bool:
+    """Whether the browser says Global Privacy Control (the header Sec-GPC, W3C)."""
+    return request.headers.get("Sec-GPC") == "1"
 
 
 def bind_flow(answer: Response, authorization_id: str, secret: str) -> None:

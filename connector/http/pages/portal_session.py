@@ -15,11 +15,21 @@ from werkzeug import Response
 
 from connector.flows.portal import app_name, session_of
 from connector.http.context import gateway
+from connector.http.operations import TEXT, an_object
 from connector.http.pages.cookies import cookie_attributes, host_cookie
-from connector.http.request import form
+from connector.http.request import FORM, form
 from connector.model.errors import BadInput, Unauthenticated
 from connector.people import SESSION_MS, PortalSession
 from providers.secret import Secret
+
+SEE_OTHER = 303
+FORM_ROUTE = {  # how the description of the interface tells of a form on these pages
+    "security": "session",
+    "body": an_object({"form_token": TEXT}),
+    "body_type": FORM,
+    "answers": {SEE_OTHER: None},
+    "answer_type": "text/html",
+}
 
 P = ParamSpec("P")
 R = TypeVar("R")

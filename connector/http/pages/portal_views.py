@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 from werkzeug import Response as BaseResponse
 
-from connector.flows import portal, portal_choices
+from connector.flows import confirm_adoption, portal, portal_choices
 from connector.flows.disclosures import disclosures_of
+from connector.flows.erase import REMAINS
 from connector.flows.evidence import receipt_file
+from connector.flows.forwarding import passed_on
 from connector.flows.read_records import read_for_owner
 from connector.flows.revoke import window_ms
 from connector.http.context import gateway
@@ -16,6 +18,7 @@ from connector.http.operations import TEXT, operation
 from connector.http.pages.portal_session import person, shown, signed_in
 from connector.http.pages.portal_words import WORDS
 from connector.http.request import query
+from connector.ledger import verify_file
 from connector.model.errors import BadInput
 from connector.model.tags import Action
 
@@ -53,6 +56,16 @@ def one_account(connection_id: str) -> BaseResponse:
     return shown("account.html", view=portal.account(gateway(), person(), connection_id), here="accounts")
 
 
+@blueprint.get("/portal/accounts/<connection_id>/notice")
+@operation("Before a moved account is confirmed", "People", **_PAGE)
+@signed_in
+def before_confirming(connection_id: str) -> BaseResponse:
+    """What a sign-up would have shown, and its choices, unticked."""
+    notice = confirm_adoption.shown_notice(gateway(), person(), connection_id)
+    view = portal.account(gateway(), person(), connection_id)
+    return shown("notice.html", view=view, notice=notice, here="accounts")
+
+
 @blueprint.get("/portal/accounts/<connection_id>/push/<group>")
 @operation("Before something is sent on", "People", **_PAGE)
 @signed_in
@@ -85,6 +98,7 @@ def data() -> BaseResponse:
         own=[view for view in views if view.card is not None and view.card.kind == "self" and view.shown],
         contacts=[view for view in views if view.card is not None and view.card.kind == "contact" and view.shown],
         closed=sum(len(view.withheld) for view in views),
+        older=sum(one.stored.tags.revision.value == "unrevised" for view in views for one in view.shown),
         titles=titles,
         most=SHOWN,
         here="data",
@@ -110,6 +124,17 @@ def receipts() -> BaseResponse:
     return shown("receipts.html", receipts=portal.receipts(gateway(), person()), here="receipts")
 
 
+@blueprint.get("/portal/receipts/<receipt_id>/read")
+@operation("Read a receipt", "People", **_PAGE)
+@signed_in
+def read_receipt(receipt_id: str) -> BaseResponse:
+    """What the file says, in plain words, and that it holds."""
+    session = person()
+    content = receipt_file(gateway(), session.tenant_id, receipt_id, sub=session.sub)
+    verdict = verify_file(content)
+    return shown("receipt.html", receipt=verdict.body or {}, checks=verdict.checks, id=receipt_id, here="receipts")
+
+
 @blueprint.get("/portal/receipts/<receipt_id>")
 @operation("Download a receipt", "People", security="session", answers={200: {"type": "object"}})
 @signed_in
@@ -129,4 +154,19 @@ def receipt(receipt_id: str) -> Response:
 @signed_in
 def before_deleting() -> BaseResponse:
     """What goes, what remains, and the download first."""
-    return shown("delete.html", accounts=portal.accounts(gateway(), person()), here="delete")
+    return delete_page()
+
+
+def delete_page(problem: str = "") -> BaseResponse:
+    """The page, with what was wrong."""
+    session = person()
+    sent, told = passed_on(gateway(), session.tenant_id, session.sub)
+    return shown(
+        "delete.html",
+        accounts=portal.accounts(gateway(), session),
+        remains=REMAINS,
+        sent=sent,
+        told=told,
+        here="delete",
+        problem=problem,
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,13 @@ _TOLD: Mapping[str | None, str] = {
     "shared": "was not told, because another account of yours here uses the same access",
     "gave_up": "did not confirm in time; remove the app in your account there as well",
 }
-_RECEIPTS = {"revocation": "Disconnected", "erasure": "Destroyed", "consent": "Choice", "export": "Downloaded"}
+_RECEIPTS = {
+    "revocation": "Disconnected",
+    "erasure": "Destroyed",
+    "consent": "Choice",
+    "export": "Downloaded",
+    "release": "Given outside",
+}
 _HEADS: Mapping[str, str] = {
     "name": "Name",
     "nicknames": "Nickname",
@@ -92,6 +99,21 @@ def receipt_words(kind: str) -> str:
     return _RECEIPTS.get(kind, kind)
 
 
+def receipt_lines(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a receipt says besides its head, as (name, value): texts and numbers, not what has a part of its own."""
+    head = {"id", "version", "status", "kind", "about", "issued_at", "issuer", "controller", "what", "record"}
+    return [
+        (name.replace("_", " ").capitalize(), str(value))
+        for name, value in body.items()
+        if name not in head and isinstance(value, str | int) and value != ""
+    ]
+
+
+def terms(words: Sequence[str]) -> str:
+    """Words of a vocabulary as people read them: dpv:ConsentGiven, consent given."""
+    return ", ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word.split(":", 1)[-1]).lower() for word in words)
+
+
 def moment(at: int | None) -> str:
     """A time as people read it."""
     return "" if at is None else datetime.fromtimestamp(at // 1000, UTC).strftime("%-d %B %Y, %H:%M UTC")
@@ -145,7 +167,9 @@ WORDS: Mapping[str, Any] = {
     "moment": moment,
     "mood_of": mood_of,
     "pretty": pretty,
+    "receipt_lines": receipt_lines,
     "receipt_words": receipt_words,
+    "terms": terms,
     "state_words": state_words,
     "told_words": told_words,
 }

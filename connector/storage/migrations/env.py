@@ -1,4 +1,9 @@
-"""Alembic's entry point: runs on the connection that `upgrade` hands in."""
+"""Alembic's entry point: runs on the connection that `upgrade` hands in.
+
+For whoever writes the next migration: batch mode on SQLite makes a table anew, and its triggers and its indexes over
+expressions are gone (of the indexes Alembic warns). Those of `connector/storage/guards.py` come back by themselves,
+because `upgrade` installs them after the last migration; any other must be made again by hand.
+"""
 
 from alembic import context
 

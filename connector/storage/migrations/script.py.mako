@@ -13,5 +13,6 @@ branch_labels = None
 depends_on = None
 
 
+# Batch mode makes a table anew on SQLite and loses its triggers: see connector/storage/migrations/env.py.
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}

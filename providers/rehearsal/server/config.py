@@ -78,7 +78,7 @@ class Config:
     access_token_s: int = 300
     code_s: int = 60
     rotation: Rotation = "strict"
-    grace_s: int = 30
+    grace_s: float = 30
     always_refresh: bool = True
     page_size: int = 50
     sync_s: int = 7 * 86_400

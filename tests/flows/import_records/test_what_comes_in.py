@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from connector import connections, consent
+from connector import consent, people
 from connector.clients import NewIntegration, add_integration
 from connector.flows import import_records
 from connector.flows.revoke import destroy_due_keys, tell_providers
@@ -60,9 +60,9 @@ def test_clause_1_a_contact_who_is_a_child_is_dropped_and_counted(town):
 
 
 def test_clause_1_every_connection_of_a_child_ends_not_only_the_one_that_told(town):
-    first, second = town.connection(), town.connection(town.connect("bo"))
-    with town.store.transaction() as tx:  # both are one person's
-        connections.move(tx, town.gateway.vault, second, ConnectionState.ACTIVE, columns={"sub": first.sub})
+    with town.store.read() as tx:  # both are one person's
+        person = people.find_user(tx, town.house.tenant.id, town.connection().sub)
+    second = town.connection(town.connect("bo", user=person))
     set_person(town, born="2020-01-01")
     imported(town)
     assert town.connection(second.id).state is ConnectionState.REVOKED
