@@ -35,7 +35,7 @@ REMAINS = (
     "Status pages of revocations, with their state and nothing else.",
     "Backups that the operator made before, until they expire; a restored one destroys these keys again.",
     "Of a child's account: keyed hashes, so that it is not imported again, for as long as it may be one.",
-    "Until agents, affiliates and acquirers were told to erase it too: the ids of what they were given.",
+    "Until agents, affiliates and acquirers were told to erase it, and a month longer: ids of what they were given.",
     "This receipt.",
 )
 

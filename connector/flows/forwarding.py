@@ -18,7 +18,7 @@ from connector.flows import push_update
 from connector.flows.edit_profile import edit_for
 from connector.flows.gateway import Gateway
 from connector.flows.outside_requests import outsider_of, title_of
-from connector.flows.post_notices import post_of
+from connector.flows.post_notices import KEPT_MS, drop_files, post_of
 from connector.inbox import Forwarding
 from connector.ledger import Entry, append
 from connector.ledger import Kind as EntryKind
@@ -98,6 +98,14 @@ def tell_outsiders(gateway: Gateway) -> int:
     for one in claimed:
         _tell(gateway, one)
     return len(claimed)
+
+
+def forget(gateway: Gateway) -> int:
+    """What was passed on is forgotten after a month, letter and all; how many. A step of the worker."""
+    with gateway.store.transaction() as tx:
+        gone = inbox.forget_forwardings(tx, before=tx.now() - KEPT_MS, limit=BATCH)
+    drop_files(gateway, gone)
+    return len(gone)
 
 
 def told_by_hand(gateway: Gateway, forwarding_id: str) -> bool:

@@ -54,12 +54,22 @@ def by_hand(tx: Transaction) -> list[Forwarding]:
 
 def was_told(tx: Transaction, found: Forwarding) -> None:
     """The operator told them."""
-    tx.run("UPDATE forwardings SET outcome = 'told' WHERE id = :id", id=found.id)
+    tx.run(
+        "UPDATE forwardings SET outcome = 'told', finished_at = :now WHERE id = :id AND outcome = 'to_be_told'",
+        id=found.id,
+        now=tx.now(),
+    )
 
 
-def forget_forwardings(tx: Transaction, *, before: int) -> int:
-    """Delete those that were told before a time (ms); how many. The ledger keeps that they were."""
-    return tx.run("DELETE FROM forwardings WHERE outcome = 'told' AND finished_at < :before", before=before)
+def forget_forwardings(tx: Transaction, *, before: int, limit: int) -> list[str]:
+    """Delete those that were told, settled before a time (ms); their ids. The ledger keeps that they were told."""
+    rows = tx.all(
+        """DELETE FROM forwardings WHERE id IN (SELECT id FROM forwardings
+             WHERE outcome = 'told' AND finished_at < :before ORDER BY finished_at LIMIT :limit) RETURNING id""",
+        before=before,
+        limit=limit,
+    )
+    return [row["id"] for row in rows]
 
 
 def _read(row: Row | None) -> Forwarding | None:

@@ -107,6 +107,7 @@ def keeping(gateway: Gateway) -> list[Step]:
         Step("purge_children", lambda: children.purge(gateway)),
         Step("forget_children", _every(gateway, SWEEP_EVERY_S, lambda: children.forget(gateway))),
         Step("forget_letters", _every(gateway, SWEEP_EVERY_S, lambda: post_notices.forget_letters(gateway))),
+        Step("forget_forwardings", _every(gateway, SWEEP_EVERY_S, lambda: forwarding.forget(gateway))),
         Step("sequence_ledger", lambda: _sequence(gateway)),
         Step("sign_ledger", _every(gateway, CHECKPOINT_EVERY_S, lambda: _sign(gateway))),
         Step("sweep", _every(gateway, SWEEP_EVERY_S, lambda: _sweep(gateway))),

@@ -16,6 +16,7 @@ from connector.flows.hand_outside import hand_outside
 from connector.inbox import Toward
 from connector.model.states import Ended
 from connector.storage import Store
+from connector.worker import steps
 from tests.clock import ManualClock
 from tests.journeys.test_disclosures import AFFILIATE, AGENT, COURT, PRINTER
 from tests.journeys.test_notices import PARTNER, portal
@@ -108,3 +109,36 @@ def test_an_agent_is_written_to_by_the_release_alone_and_who_has_no_address_is_l
     assert forwarding.told_by_hand(town.gateway, left.id)
     assert not forwarding.told_by_hand(town.gateway, left.id)
     assert sorted(entry["outcome"] for entry in town.entries("forwarded")) == ["to_be_told", "told", "told"]
+
+
+def test_what_was_passed_on_is_forgotten_after_a_month_and_whom_nobody_told_is_not(
+    town: Town, clock: ManualClock
+) -> None:
+    sub = str(town.sign_up("ada")["claims"]["sub"])
+    edit_profile(town.gateway, town.house.web, sub, {"name": {"full": "Ada Typed"}})
+    with town.gateway.store.transaction() as tx:
+        inbox.take(tx, town.gateway.vault, town.house.tenant.id, sub, Toward.AFFILIATE, "partner", "yes", by="subject")
+    for one in (AGENT, AFFILIATE):
+        hand_outside(town.gateway, town.house.tenant.id, sub, one)
+    leave(town, sub)
+    while forwarding.tell_outsiders(town.gateway):
+        pass
+    keep(town)
+    assert len(town.rows("forwardings")) == 2
+    clock.advance(days=31)
+    keep(town)
+    (left,) = town.rows("forwardings")
+    assert (left["recipient"], left["outcome"]) == ("affiliate", "to_be_told")
+    assert list(mailbox.Maildir(town.house.folder / "mail", create=False)) == []
+    assert forwarding.told_by_hand(town.gateway, left["id"])
+    keep(town)
+    assert len(town.rows("forwardings")) == 1
+    clock.advance(days=31)
+    keep(town)
+    assert town.rows("forwardings") == []
+
+
+def keep(town: Town) -> None:
+    """What the worker does about them."""
+    (forget,) = [step for step in steps.keeping(town.gateway) if step.name == "forget_forwardings"]
+    forget.run()
