@@ -13,6 +13,7 @@ from typing import Any
 from connector import connections, tokens
 from connector.clients import Client
 from connector.connections import Connection, NewConnection, landed_from
+from connector.flows import refresh
 from connector.flows.fresh_token import Handed, Wanted, fresh_token
 from connector.flows.gateway import Gateway
 from connector.model.ids import new_id
@@ -212,3 +213,10 @@ def linked_over_sockets(
 
 
 Made = Callable[..., Linked]
+
+
+def recovered(gateway: Gateway, dead_owners: frozenset[str] = frozenset()) -> int:
+    """Recovery, waited for: how many flights it started, all of which have landed."""
+    started = refresh.recover(gateway, dead_owners)
+    assert gateway.flights.landed(30)
+    return started

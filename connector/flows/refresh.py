@@ -23,6 +23,7 @@ from connector.flows.refresh_attempt import COOLDOWN_MS, try_refresh
 from connector.flows.refresh_waiting import WAIT_S, ask_worker, not_too_early, still_under_way, wait_for_other
 from connector.model.errors import ConnectorError, TryLater
 from connector.model.states import ConnectionState
+from connector.storage import Transaction
 from connector.tokens import Flight
 from vault import VaultError
 
@@ -30,6 +31,7 @@ LEASE_MS = 15_000
 BATCH = 100
 AT_ONCE = 8
 WANTED_AT_ONCE = 32
+TAKEN_AT_ONCE = 32
 
 _log = structlog.get_logger("refresh")
 
@@ -68,23 +70,37 @@ def wanted(gateway: Gateway) -> int:
         return 0
     with gateway.store.read() as tx:
         ids = connections.wanted_refreshes(tx, limit=WANTED_AT_ONCE)
-    new = [one for one in ids if not gateway.flights.flies(one)]
-    for one in new:
-        gateway.flights.start(one, partial(_logged, gateway, one, partial(_unasked, gateway, one, frozenset())))
-    return len(new)
+    return _started(gateway, ids, frozenset())
 
 
 def recover(gateway: Gateway, dead_owners: frozenset[str]) -> int:
-    """Take over refreshes whose owner died or overran. To be run more often than any grace is long.
+    """Take over refreshes whose owner died or overran; how many flights were started. Waits for none.
 
-    Answers how many there were to look at; with fewer than BATCH, the dead hold nothing more.
+    To be run more often than any grace is long: what is left over is there again at the next look.
     """
+    if gateway.flights.draining:
+        return 0
     with gateway.store.read() as tx:
-        ids = connections.abandoned_claims(
-            tx, dead_owners=dead_owners, limit=BATCH, leases_count=not gateway.watch.jumped
-        )
-    _in_background(gateway, ids, dead_owners)
-    return len(ids)
+        ids = _abandoned(gateway, tx, dead_owners, limit=BATCH)
+    # In random order, so that several workers that find the same dead do not meet at the head of the list.
+    drawn = random.SystemRandom().sample(ids, len(ids))
+    return _started(gateway, drawn[: TAKEN_AT_ONCE - gateway.flights.under_way], dead_owners)
+
+
+def holds_refreshes(gateway: Gateway, tx: Transaction, dead_owners: frozenset[str]) -> bool:
+    """Whether there is still a refresh of theirs to take over. Until then they must not be forgotten."""
+    return bool(_abandoned(gateway, tx, dead_owners, limit=1))
+
+
+def _abandoned(gateway: Gateway, tx: Transaction, dead_owners: frozenset[str], *, limit: int) -> list[str]:
+    return connections.abandoned_claims(tx, dead_owners=dead_owners, limit=limit, leases_count=not gateway.watch.jumped)
+
+
+def _started(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> int:
+    new = [one for one in ids if not gateway.flights.flies(one)]
+    for one in new:
+        gateway.flights.start(one, partial(_logged, gateway, one, partial(_unasked, gateway, one, dead_owners)))
+    return len(new)
 
 
 def _in_background(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> int:

@@ -1,6 +1,6 @@
 """A lock that ends with its process, however that ends: kill -9, power cut, broken network.
 
-PostgreSQL: a session advisory lock on a connection of its own. SQLite: `flock` on a file of its own beside the
+PostgreSQL: session advisory locks on two connections of its own. SQLite: `flock` on a file of its own beside the
 database; POSIX byte locks would not do, since closing any descriptor of the file drops them.
 """
 
@@ -20,8 +20,9 @@ from connector.model.errors import Misconfigured
 from connector.storage import Store, Transaction
 
 KEEPALIVE_S = 5
-MISSED_S = 0.45  # for how long a lock is missing before its process counts as dead: twice the time to take it again
 SETTLE_S = 2.0  # after a break of its own a process judges nobody for so long: the others may be coming back as well
+
+_Session = psycopg.Connection[tuple[object, ...]]
 
 
 class Liveness(Protocol):
@@ -84,23 +85,55 @@ class FileLiveness:
 
 
 class SessionLiveness:
-    """A PostgreSQL advisory lock on a connection that is used for nothing else."""
+    """PostgreSQL advisory locks on two connections that are used for nothing else.
+
+    Two, because a connection may break in life: its process is alive by the other one and ties the first again. When
+    both are gone, it is dead, and that is known at the first look: a provider's grace may be shorter than a second one.
+    """
 
     def __init__(self, process_id: str, store: Store) -> None:
-        self._key = _key(process_id)
+        self._keys = _keys(process_id)
         self._address = sa.make_url(store.url).set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._ropes: dict[int, _Session] = {}  # by key
         self._monotonic = store.clock.monotonic
+        self._holds = False
         self._judges_from = 0.0
-        self._missed: dict[str, float] = {}
 
     def hold(self) -> bool:
-        """Hold the lock; where the connection broke, on a new one."""
-        if self._still_there():
-            return True
-        if self._connection is not None:
+        """Hold both locks; those whose connection broke, on a new one. True while at least one is held."""
+        self._ropes = {key: rope for key, rope in self._ropes.items() if _answers(rope)}
+        if self._holds and not self._ropes:
             self._judges_from = self._monotonic() + SETTLE_S
-        self.release()
+        for key in self._keys:
+            rope = self._ropes.get(key) or self._tied(key)
+            if rope is not None:
+                self._ropes[key] = rope
+        self._holds = self._holds or bool(self._ropes)
+        return bool(self._ropes)
+
+    def alive(self, tx: Transaction, ids: Iterable[str]) -> frozenset[str]:
+        """A process is alive while one of its locks is in the server's table of locks.
+
+        Where the server went away, every lock went with it: who lost its own takes nobody for dead until the others
+        have had time to take theirs again.
+        """
+        rows = tx.all(
+            "SELECT (classid::bigint << 32) | objid::bigint AS key FROM pg_locks"
+            " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        held = {int(row["key"]) for row in rows}
+        if self._holds and (held.isdisjoint(self._keys) or self._monotonic() < self._judges_from):
+            return frozenset(ids)
+        return frozenset(one for one in ids if not held.isdisjoint(_keys(one)))
+
+    def release(self) -> None:
+        """Close the connections, and the locks with them."""
+        while self._ropes:
+            self._ropes.popitem()[1].close()
+        self._holds = False
+
+    def _tied(self, key: int) -> _Session | None:
         try:
             connection = psycopg.connect(
                 self._address, autocommit=True, connect_timeout=KEEPALIVE_S, keepalives_idle=KEEPALIVE_S
@@ -108,51 +141,22 @@ class SessionLiveness:
             # The server, too, has to notice soon that this end is gone.
             for setting in ("tcp_keepalives_idle", "tcp_keepalives_interval"):
                 connection.execute("SELECT set_config(%s, %s, false)", (setting, str(KEEPALIVE_S)))
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._key,)).fetchone()
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
         except psycopg.OperationalError:
-            return False  # the caller sees it and asks again at its next beat
+            return None  # the caller sees it and asks again at its next beat
         if row is None or not row[0]:
             connection.close()
-            return False
-        self._connection = connection
-        return True
+            return None
+        return connection
 
-    def alive(self, tx: Transaction, ids: Iterable[str]) -> frozenset[str]:
-        """A process is alive while its lock is in the server's table of locks.
 
-        A lock may be missing for a moment in life, because its connection broke: its process takes it again within a
-        fifth of a second, and counts as dead only when it did not. Where the server went away, every lock went with it:
-        who lost its own takes nobody for dead until the others have had time to take theirs again.
-        """
-        if self._connection is not None and not self._still_there():
-            return frozenset(ids)
-        if self._monotonic() < self._judges_from:
-            return frozenset(ids)
-        rows = tx.all(
-            "SELECT (classid::bigint << 32) | objid::bigint AS key FROM pg_locks"
-            " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
-        held = {int(row["key"]) for row in rows}
-        now = self._monotonic()
-        asked = list(ids)
-        self._missed = {one: self._missed.get(one, now) for one in asked if _key(one) not in held}
-        return frozenset(one for one in asked if now - self._missed.get(one, now) < MISSED_S)
-
-    def release(self) -> None:
-        """Close the connection, and the lock with it."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _still_there(self) -> bool:
-        if self._connection is None:
-            return False
-        try:
-            self._connection.execute("SELECT 1")
-        except psycopg.OperationalError:
-            return False
-        return True
+def _answers(rope: _Session) -> bool:
+    try:
+        rope.execute("SELECT 1")
+    except psycopg.OperationalError:
+        rope.close()
+        return False
+    return True
 
 
 def open_liveness(store: Store, process_id: str) -> FileLiveness | SessionLiveness:
@@ -165,8 +169,9 @@ def open_liveness(store: Store, process_id: str) -> FileLiveness | SessionLivene
     return FileLiveness(process_id, Path(f"{database}.processes"))
 
 
-def _key(process_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(b"process " + process_id.encode()).digest()[:8], "big", signed=True)
+def _keys(process_id: str) -> tuple[int, int]:
+    digest = hashlib.sha256(b"process " + process_id.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True), int.from_bytes(digest[8:16], "big", signed=True)
 
 
 def _file_name(process_id: str) -> str:

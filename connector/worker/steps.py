@@ -54,14 +54,14 @@ def recovering(gateway: Gateway, liveness: Liveness) -> list[Step]:
 
     def take_over() -> int:
         gateway.watch.look()
-        refresh_journal.replay(gateway)  # an answer that is there is better than asking again
+        done = refresh_journal.replay(gateway)  # an answer that is there is better than asking again
         with gateway.store.read() as tx:
             dead = work.dead_owners(tx, liveness, grace_ms=0)
-        done = refresh.recover(gateway, dead)
+        done += refresh.recover(gateway, dead)
         if dead:
             with gateway.store.transaction() as tx:
                 done += sum(work.release_dead(tx, table, dead) for table in work.TABLES)
-                if done < refresh.BATCH:
+                if not refresh.holds_refreshes(gateway, tx, dead):
                     work.forget(tx, dead)
         return done
 

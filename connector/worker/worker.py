@@ -15,7 +15,7 @@ from connector.worker import steps
 
 REFRESHERS = 2
 OUTWARD = 3
-RECOVERY_EVERY_S = 0.25
+RECOVERY_EVERY_S = 0.1
 WANTED_EVERY_S = 0.1
 IDLE_S = 1.0
 LISTEN_EVERY_S = 0.5

@@ -17,7 +17,6 @@ WORKERS = 6
 PAUSE_S = (0.02, 0.12)
 EXIT_WITHIN_S = 15.0
 MARKED_WITHIN_S = 2.0
-SLACK_S = 3.0  # for a machine that does other things; the figure itself is in the table
 
 
 @dataclass(slots=True)
@@ -95,7 +94,7 @@ def _killed(setting: Setting, rotation: Rotation, *, connections: int = 150, acc
         quiet(outcome, town, verdict)
     else:
         none_lost(outcome, town, verdict)
-    outcome.at_most("taken over within, s", takeovers.longest_s, (MARKED_WITHIN_S + SLACK_S) * setting.stretch)
+    outcome.at_most("taken over within, s", takeovers.longest_s, MARKED_WITHIN_S * setting.stretch)
     return outcome
 
 
@@ -151,6 +150,6 @@ def _only_in_the_window(
     late = [
         marked - max(met.in_window.get(one, 0), rows[one]["expires_at"] or 0) for one, marked in verdict.lost.items()
     ]
-    bar_s = (MARKED_WITHIN_S + SLACK_S) * stretch
+    bar_s = MARKED_WITHIN_S * stretch
     outcome.at_most("marked within, s after the token's end", max(late, default=0) / 1000, bar_s)
     quiet(outcome, town, verdict)

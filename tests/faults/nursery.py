@@ -8,6 +8,7 @@ dies with the nursery, and the nursery with whoever started it, so no test leave
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -119,6 +120,8 @@ def _serve(control: socket.socket) -> None:
     from tests.faults import process  # noqa: PLC0415  the side that asks needs none of it
 
     process.prepare()
+    gc.collect()
+    gc.freeze()  # what was imported is never garbage; looking for it would copy its pages into every child
     me = os.getpid()
     while True:
         ready, _, _ = select.select([control], [], [], _LOOK_EVERY_S)

@@ -18,7 +18,7 @@ from connector.storage.errors import DatabaseUnavailable
 from providers.exchange import NetworkFailure, Response
 from providers.rehearsal.server import Config
 from providers.secret import Secret
-from tests.connected import Linked, linked
+from tests.connected import Linked, linked, recovered
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ def test_an_answer_lands_late_where_whoever_took_over_gave_up(town, clock):
     def taken_over():
         clock.advance(refresh.LEASE_MS / 1000 + 1)
         forced(town, NetworkFailure("maybe", "deadline"))
-        refresh.recover(second, frozenset())
+        recovered(second, frozenset())
 
     during_the_call(town, once(taken_over))
     handed = town.fresh()
@@ -637,7 +637,7 @@ def claimed_by(town, worker):
 def test_what_a_dead_process_held_is_taken_over_at_once_and_treated_as_unknown(town, clock):
     clock.advance(250)
     claimed_by(town, "wrk_dead")
-    assert refresh.recover(town.gateway, frozenset({"wrk_dead"})) == 1
+    assert recovered(town.gateway, frozenset({"wrk_dead"})) == 1
     after = town.connection()
     assert (after.state, after.reason) == (ConnectionState.ACTIVE, "ambiguous")
     assert after.next_attempt_at == after.expires_at
@@ -647,9 +647,9 @@ def test_what_a_dead_process_held_is_taken_over_at_once_and_treated_as_unknown(t
 def test_what_a_living_process_holds_is_left_until_its_lease_is_over(town, clock):
     clock.advance(250)
     claimed_by(town, "wrk_slow")
-    assert refresh.recover(town.gateway, frozenset({"wrk_dead"})) == 0
+    assert recovered(town.gateway, frozenset({"wrk_dead"})) == 0
     clock.advance(16)
-    assert refresh.recover(town.gateway, frozenset()) == 1
+    assert recovered(town.gateway, frozenset()) == 1
 
 
 def test_many_claims_of_the_living_do_not_hide_one_of_the_dead(town, clock):

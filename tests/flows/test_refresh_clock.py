@@ -7,7 +7,7 @@ import pytest
 from connector.flows import refresh
 from connector.model.states import ConnectionState
 from connector.work import dead_owners, open_liveness, register
-from tests.connected import Linked, linked
+from tests.connected import Linked, linked, recovered
 
 HOUR_MS = 3_600_000
 
@@ -44,7 +44,7 @@ def claimed(town, clock):
 def test_a_claim_of_the_living_is_not_taken_over_because_the_clock_went_forward(town, clock):
     claimed(town, clock)
     clock.set_wall(clock.now() + HOUR_MS)
-    assert refresh.recover(town.gateway, frozenset()) == 0
+    assert recovered(town.gateway, frozenset()) == 0
     assert town.connection().lease_owner == "wrk_other"
     assert town.uses() == 0
 
@@ -53,14 +53,14 @@ def test_twin_without_the_watch_it_is(town, clock, monkeypatch):
     claimed(town, clock)
     clock.set_wall(clock.now() + HOUR_MS)
     monkeypatch.setattr(type(town.gateway.watch), "jumped", False)
-    assert refresh.recover(town.gateway, frozenset()) == 1
+    assert recovered(town.gateway, frozenset()) == 1
     assert town.connection().state is not ConnectionState.REFRESHING
 
 
 def test_a_claim_of_the_dead_is_taken_over_all_the_same(town, clock):
     claimed(town, clock)
     clock.set_wall(clock.now() + HOUR_MS)
-    assert refresh.recover(town.gateway, frozenset({"wrk_other"})) == 1
+    assert recovered(town.gateway, frozenset({"wrk_other"})) == 1
 
 
 def test_the_dead_are_known_though_the_clock_went_back(town, clock, store):

@@ -19,7 +19,7 @@ from connector.model.states import ConnectionState, Ended
 from connector.storage import Store, open_store
 from connector.storage.schema import metadata
 from tests.clock import ManualClock
-from tests.connected import Linked, linked
+from tests.connected import Linked, linked, recovered
 from vault import FileKeySource
 
 _dumps: dict[Path, dict[str, bytes]] = {}
@@ -93,7 +93,7 @@ def brought_back(home: Linked, folder: Path) -> None:
 def all_asks(home: Linked, clock: ManualClock) -> None:
     """Everything that would refresh: a caller, the background, and recovery; now and after the token is over."""
     for _ in range(3):
-        for act in (home.fresh, lambda: refresh.due(home.gateway), lambda: refresh.recover(home.gateway, frozenset())):
+        for act in (home.fresh, lambda: refresh.due(home.gateway), lambda: recovered(home.gateway, frozenset())):
             try:
                 act()  # type: ignore[operator]  # each takes nothing
             except ConnectorError:

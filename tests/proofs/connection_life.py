@@ -28,7 +28,7 @@ from providers.capabilities import Grant, Signal
 from providers.exchange import Request
 from providers.rehearsal.server.state import Grant as TheirGrant
 from providers.secret import Secret
-from tests.connected import SCOPES, Linked
+from tests.connected import SCOPES, Linked, recovered
 from tests.proofs.provider_answers import ANSWERS, Died
 from vault import KeyDestroyed, Owner
 
@@ -108,7 +108,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(dead=st.booleans())
     def recovery(self, dead: bool) -> None:
-        refresh.recover(self.gateway, frozenset({self.gateway.worker_id} if dead else ()))
+        recovered(self.gateway, frozenset({self.gateway.worker_id} if dead else ()))
 
     @rule(seconds=st.sampled_from([1, 16, 31, 200, 301, 1000]))
     def time_passes(self, seconds: int) -> None:
@@ -233,7 +233,7 @@ class Life(RuleBasedStateMachine):
         self.offset_ms = 0
         for _ in range(4):
             self.clock.advance(1000)
-            refresh.recover(self.gateway, frozenset({self.gateway.worker_id, "wrk_second"}))
+            recovered(self.gateway, frozenset({self.gateway.worker_id, "wrk_second"}))
             refresh.due(self.gateway)
             run_out.step(self.gateway)
         now = self.now

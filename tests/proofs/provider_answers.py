@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from connector import tokens
-from connector.flows import refresh
 from providers.exchange import NetworkFailure, Request, Response
+from tests.connected import recovered
 
 Honest = Callable[[Request], Any]
 
@@ -46,7 +46,7 @@ def _frozen(life: Any, request: Request, honest: Honest) -> Any:
     given = honest(request)
     life.clock.advance(16)
     life.script = [ANSWERS["unsent"]]
-    refresh.recover(replace(life.gateway, flights=tokens.Flights(), worker_id="wrk_second"), frozenset())
+    recovered(replace(life.gateway, flights=tokens.Flights(), worker_id="wrk_second"))
     return given
 
 
