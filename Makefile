@@ -51,7 +51,8 @@ bench: $(TEST) ## measure the fast paths side by side with their floors, as one 
 
 chaos: $(TEST) ## kill, freeze, starve and cut off real processes, and count what is lost (ARGS="--seed 7 --only F1")
 	@TMPDIR=$(TESTTMP) $(BIN)/python -m tests.chaos $(ARGS)
-	@$(if $(ARGS),true,LIFE_EXAMPLES=200 TMPDIR=$(TESTTMP) $(BIN)/pytest -q tests/proofs/test_connection_life.py)
+	@$(if $(ARGS),true,LIFE_EXAMPLES=200 CONNECTOR_STORIES=4 TMPDIR=$(TESTTMP) $(BIN)/pytest -q \
+	  tests/proofs/test_connection_life.py tests/proofs/test_the_real_gateway.py)
 
 setup: $(TEST) ## the virtual environment with everything for development, and nothing else
 

@@ -76,6 +76,7 @@ _USES: Final[Mapping[str, tuple[Use, tuple[Category, Source], Revision]]] = {
     "handed out": (Use.of("use", "us", "service"), (Category.CREDENTIAL, Source.GIVEN), Revision.CURRENT),
     "handed back": (Use.of("use", "us", "protect"), (Category.CREDENTIAL, Source.GIVEN), Revision.CURRENT),
     "transferred": (Use.of("share", "acquirer", "transfer"), _GIVEN, Revision.CURRENT),
+    "import transferred": (Use.of("share", "acquirer", "transfer"), _IMPORTED, Revision.CURRENT),
     "older copy used": (Use.of("use", "us", "service"), _GIVEN, Revision.UNREVISED),
 }
 
@@ -155,12 +156,20 @@ def _gateway(state: State, flaws: frozenset[Flaw]) -> Iterator[tuple[str, Step]]
         yield "use the earlier import", (state, ("earlier import used",))
     if state.token and (Flaw.CACHES_THE_TOKEN in flaws or allows("handed out", state)):
         yield "hand out", (state, ("handed out",))
-    posted = Notice.CLEAR if Flaw.TRANSFERS_ONCE_POSTED in flaws and state.notice is not Notice.NONE else state.notice
-    if allows("transferred", state, notice=posted):
-        yield "transfer", (state, ("transferred",))
+    if gone := tuple(_transferred(state, flaws)):
+        yield "transfer", (state, gone)
     if state.older_copy and allows("older copy used", state):
         yield "use the older copy", (state, ("older copy used",))
     yield "sweep", (_swept(state, flaws), ("swept",))
+
+
+def _transferred(state: State, flaws: frozenset[Flaw]) -> Iterator[str]:
+    """What goes to who takes over the business. Everybody has typed something in; not everybody has an import."""
+    posted = Notice.CLEAR if Flaw.TRANSFERS_ONCE_POSTED in flaws and state.notice is not Notice.NONE else state.notice
+    if allows("transferred", state, notice=posted):
+        yield "transferred"
+    if state.imported and allows("import transferred", state, notice=posted):
+        yield "import transferred"
 
 
 def _swept(state: State, flaws: frozenset[Flaw]) -> State:
@@ -190,6 +199,7 @@ def faults(before: State, after: State, effects: tuple[str, ...]) -> Iterator[st
         "earlier import used": False,
         "handed out": connected,
         "transferred": live and before.notice is Notice.CLEAR,
+        "import transferred": connected and before.notice is Notice.CLEAR and not before.reopened,
         "older copy used": False,
     }
     for effect in effects:

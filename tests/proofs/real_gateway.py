@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -17,14 +18,24 @@ from urllib.parse import urlsplit
 from connector import connections, consent, people, tokens
 from connector.connections import NewConnection, landed_from
 from connector.consent import Direction
-from connector.flows import children, erase, import_records, keep_records, portal_choices, push_update, revoke
+from connector.flows import (
+    children,
+    erase,
+    import_records,
+    keep_records,
+    portal_choices,
+    push_update,
+    revoke,
+    stances,
+)
 from connector.flows.edit_profile import edit_profile
 from connector.flows.fresh_token import Wanted, fresh_token
 from connector.flows.import_records import scheduling
 from connector.flows.read_records import read_profile
 from connector.flows.withdraw_consent import withdraw_consent
+from connector.inbox import Item
 from connector.ledger import open_intents
-from connector.model.errors import ConnectorError
+from connector.model.errors import ConnectorError, NotFound
 from connector.model.ids import new_id
 from connector.model.states import Ended
 from connector.model.tags import Purpose, Revision
@@ -35,13 +46,12 @@ from providers.rehearsal.server.state import Grant as TheirGrant
 from providers.secret import Secret
 from tests.agreed import WRITING, agree
 from tests.connected import Linked
+from tests.proofs import real_notices
 from tests.proofs.order_of_events import Model, State
 
 GROUP = "phones"
-PROBES = ("use the import", "use the earlier import", "use the older copy", "hand out")
+PROBES = ("use the import", "use the earlier import", "use the older copy", "hand out", "transfer")
 LAST = (*PROBES, "send", "edit", "send", "import", *PROBES)  # tried at the end of every story, allowed or not
-# Not of this application yet, or not an event of one person's: the notice of a business transfer, a new policy.
-OUTSIDE = {"widen the policy", "post the notice", "the window ends", "object", "transfer"}
 _numbers = count(1)
 
 
@@ -64,7 +74,9 @@ class Life:
         self.connections: list[str] = []
         self.left: list[str] = []  # what reached the provider in this event
         with self.gateway.store.transaction() as tx:
-            self.sub = people.create_user(tx, self.gateway.vault, self.tenant).sub
+            self.user = people.create_user(tx, self.gateway.vault, self.tenant)
+        self.sub = self.user.sub
+        edit_profile(self.gateway, self.web, self.sub, real_notices.TYPED)
         self.gateway.egress.before = self._watch  # type: ignore[attr-defined]  # the test's own door
 
     def _watch(self, request: Request) -> Response | NetworkFailure | None:
@@ -111,9 +123,7 @@ class Life:
         """A connection of the same identity each time, as a repeated sign-in makes it after a revocation."""
         gateway, integration = self.gateway, self.town.house.integration
         with gateway.store.transaction() as tx:
-            user = people.find_user(tx, self.tenant, self.sub)
-            assert user is not None
-            issuer = integration.issuer
+            user, issuer = self.user, integration.issuer
             account = NewIdentity(integration.id, integration.provider, issuer, self.name)
             identity = people.find_identity(tx, gateway.vault, self.tenant, account)
             identity = identity or people.link_identity(tx, gateway.vault, user, account)
@@ -146,8 +156,9 @@ class Life:
     def _switch_push_off(self) -> None:
         with self.gateway.store.read() as tx:
             chosen = consent.of_connection(tx, self.gateway.vault, self.connections[-1])
-        (given,) = [one.id for one in chosen if one.direction is Direction.PUSH]
-        withdraw_consent(self.gateway, self.web, self.sub, given)
+        for given in chosen:  # none, once the account is deleted
+            if given.direction is Direction.PUSH:
+                withdraw_consent(self.gateway, self.web, self.sub, given.id)
 
     def _edit(self) -> None:
         number = f"+45 55 {next(_numbers):06d}"
@@ -161,6 +172,35 @@ class Life:
 
     def _learn_of_a_child(self) -> None:
         children.learned_child(self.gateway, self.tenant, self.sub)
+
+    # What happens to everybody -------------------------------------------------------------------------
+
+    def _widen_the_policy(self) -> list[str]:
+        with self.gateway.store.read() as tx:
+            there = tx.one("SELECT sub FROM users WHERE sub = :sub AND account = 'open'", sub=self.sub) is not None
+        reaches = (self.tenant, self.sub) if there else None
+        self.gateway, found = real_notices.widen(self.gateway, self.name, reaches=reaches)
+        return found
+
+    def _post_the_notice(self) -> None:
+        real_notices.post_the_notice(self.gateway, self.tenant, self.name)
+
+    def _the_window_ends(self) -> None:
+        found = self._notice()
+        closes_at = 0 if found is None else found.closes_at or 0
+        wait = max(0, closes_at - self.gateway.clock.now()) / 1000
+        self.gateway.clock.advance(wait)  # type: ignore[attr-defined]  # the test's own
+
+    def _object(self) -> None:
+        found = self._notice()
+        if found is not None:
+            stances.object_to(self.gateway, self.tenant, found.id, sub=self.sub, by="subject")
+
+    def _notice(self) -> Item | None:
+        return real_notices.item(self.gateway, self.tenant, self.sub, "transfer", self.name)
+
+    def _transfer(self) -> list[str]:
+        return real_notices.transfer(self.gateway, self.tenant, self.sub, self.name)
 
     # What the gateway does ------------------------------------------------------------------------------
 
@@ -229,10 +269,13 @@ class Life:
         )
 
     def ends(self) -> None:
-        """Nothing of this story reaches into the next."""
+        """Nothing of this story reaches into the next: who is left is told of nothing more."""
+        with suppress(NotFound):
+            erase.delete_user(self.gateway, self.tenant, self.sub, Ended.OPERATOR)
         with self.gateway.store.transaction() as tx:
             for table in ("deliveries", "imports"):
                 tx.run(f"UPDATE {table} SET state = 'void' WHERE state = 'queued'")
+            tx.run("DELETE FROM policy_versions WHERE version = :name", name=self.name)
 
 
 def play(town: Linked, story: Sequence[str], last: Sequence[str] = LAST) -> Mismatch | None:
@@ -260,18 +303,38 @@ def _left(token: bool, imported: bool) -> frozenset[str]:
     return frozenset(word for word, held in (("a token", token), ("an import", imported)) if held)
 
 
-def stories(length: int) -> Iterator[tuple[str, ...]]:
-    """Every story of this length that the model can live, without those that differ only by looking."""
+def stories(length: int, *, every_order: bool = True) -> Iterator[tuple[str, ...]]:
+    """Every story of this length that the model can live, without those that differ only by looking.
 
-    def longer(story: tuple[str, ...], state: State) -> Iterator[tuple[str, ...]]:
+    `every_order` false: of two neighbouring events that come to the same in either order, in one order only.
+    """
+
+    def longer(story: tuple[str, ...], state: State, before: State | None) -> Iterator[tuple[str, ...]]:
         if len(story) == length:
             yield story
             return
         for event, (after, _) in Model().steps(state):
-            if event not in OUTSIDE and event not in PROBES:
-                yield from longer((*story, event), after)
+            turned = before is not None and not every_order and event < story[-1]
+            if event not in PROBES and not (turned and _same_either_way(before, story[-1], event)):
+                yield from longer((*story, event), after, state)
 
-    yield from longer((), State())
+    yield from longer((), State(), None)
+
+
+def _same_either_way(state: State | None, first: str, second: str) -> bool:
+    ends = [_after(state, *order) for order in ((first, second), (second, first))]
+    return None not in ends and ends[0] == ends[1]
+
+
+def _after(state: State | None, *events: str) -> tuple[State | None, list[str]] | None:
+    effects: list[str] = []
+    for event in events:
+        possible = {} if state is None else dict(Model().steps(state))
+        if event not in possible:
+            return None
+        state, more = possible[event]
+        effects += more
+    return state, sorted(effects)
 
 
 def walks(seed: int, how_many: int, length: int) -> Iterator[tuple[str, ...]]:
@@ -280,7 +343,7 @@ def walks(seed: int, how_many: int, length: int) -> Iterator[tuple[str, ...]]:
     for _ in range(how_many):
         story, state = [], State()
         while len(story) < length:
-            possible = {event: step for event, step in Model().steps(state) if event not in OUTSIDE}
+            possible = dict(Model().steps(state))
             seldom = {"delete the account": 0.05, "learn of a child": 0.05, "revoke": 0.4}
             event = draw.choices(list(possible), [seldom.get(one, 1.0) for one in possible])[0]
             story.append(event)

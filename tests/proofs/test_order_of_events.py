@@ -22,7 +22,7 @@ def test_everything_that_should_be_possible_happens_somewhere():
         return iter(())
 
     walk(Model(), collect)
-    assert seen == {"pushed", "imported", "import used", "handed out", "transferred", "swept"}
+    assert seen == {"pushed", "imported", "import used", "handed out", "transferred", "import transferred", "swept"}
 
 
 @pytest.mark.parametrize(

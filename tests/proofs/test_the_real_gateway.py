@@ -1,6 +1,7 @@
 """Stories of the model, lived by the application on a database: what it does is what the model says, story by story.
 
-`CONNECTOR_STORIES` makes it go deeper: the length of the stories of which every one is lived (3).
+Of stories to the length of three, those are lived that come to something different. `CONNECTOR_STORIES` goes deeper:
+every story to that length, in every order, and longer ones the more of. `make chaos` sets it to 4.
 """
 
 from __future__ import annotations
@@ -14,24 +15,25 @@ from connector.flows import edit_profile
 from connector.flows.standings import Ground
 from connector.model.tags import Account, Choice, Link, Notice, Standing
 from tests.connected import Linked, linked
-from tests.proofs import real_gateway
+from tests.proofs import real_gateway, real_notices
 from tests.proofs.order_of_events import Flaw, Model, walk
 from tests.proofs.real_gateway import Mismatch, play, stories, walks
 from tests.signing_up import let_write
 
-DEPTH = int(os.environ.get("CONNECTOR_STORIES", "3"))
+DEEPER = os.environ.get("CONNECTOR_STORIES", "")
+DEPTH = int(DEEPER or "3")
 
 
 @pytest.fixture
 def town(tmp_path, store, clock) -> Linked:
-    made = linked(tmp_path, store, clock)
+    made = linked(tmp_path, store, clock, policy={"notice_windows": real_notices.WINDOWS})
     return replace(made, house=replace(made.house, integration=let_write(made.house)))
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.timeout(max(120, 30 * 8 ** (DEPTH - 2)))
 def test_every_short_story_goes_as_the_model_says(town):
-    told = [story for length in range(1, DEPTH + 1) for story in stories(length)]
+    told = [story for length in range(1, DEPTH + 1) for story in stories(length, every_order=bool(DEEPER))]
     assert len(told) > 100
     assert [one for one in (play(town, story) for story in told) if one is not None] == []
 
@@ -89,6 +91,30 @@ def hands_out_of_a_cache(patch):
     patch.setattr(real_gateway, "fresh_token", cached)
 
 
+def forgets_stale(patch):
+    patch.setattr("connector.flows.choices.widened", lambda *_: False)
+
+
+def counts_untold_versions(patch):
+    patch.setattr("connector.flows.policy_versions._check_told", lambda *_: None)
+
+
+def tells_nobody(patch):
+    patch.setattr("connector.inbox.post_to_some", lambda *_, **__: 0)
+
+
+def transfers_once_posted(patch):
+    patch.setattr("connector.inbox.notices.in_policy_words", lambda _: Notice.CLEAR)
+
+
+def transfers_untold(patch):
+    patch.setattr("connector.flows.hand_outside.notice_toward", lambda *_: Notice.CLEAR)
+
+
+def hears_no_objection(patch):
+    patch.setattr("connector.inbox.stance_of", lambda *_: "none")
+
+
 def announces_no_push(patch):
     patch.setattr("connector.flows.push_update.sending._note_intent", lambda *_: None)
 
@@ -98,6 +124,7 @@ def announces_no_import(patch):
 
 
 CONNECTED = ("connect", "switch push on")
+CLEAR = ("post the notice", "the window ends")
 BROKEN = [
     (decides_when_queued, Flaw.DECIDES_WHEN_QUEUED, "pushed", "pushed"),
     (ignores_withdrawal, (*CONNECTED, "switch push off", "edit", "send"), "", "pushed"),
@@ -107,6 +134,13 @@ BROKEN = [
     (keeps_keys_after_deletion, ("connect", "import", "delete the account", "sweep"), "", "a token"),
     (keeps_a_child, Flaw.KEEPS_A_CHILD, "still held of a child or a deleted account", "a token"),
     (hands_out_of_a_cache, ("connect", "hand out", "revoke", "hand out"), "", "handed out"),
+    (keeps_open_after_revoking, ("connect", "import", *CLEAR, "revoke", "transfer"), "", "import transferred"),
+    (forgets_stale, Flaw.FORGETS_STALE, "pushed", "pushed"),
+    (counts_untold_versions, ("widen the policy",), "", "widened untold"),
+    (tells_nobody, ("widen the policy",), "", "widened past somebody"),
+    (transfers_once_posted, Flaw.TRANSFERS_ONCE_POSTED, "transferred", "transferred"),
+    (transfers_untold, ("transfer",), "", "transferred"),
+    (hears_no_objection, (*CLEAR, "object", "transfer"), "", "transferred"),
     (announces_no_push, (*CONNECTED, "edit", "send"), "", "pushed unannounced"),
     (announces_no_import, ("connect", "import"), "", "imported unannounced"),
 ]
