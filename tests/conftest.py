@@ -8,6 +8,7 @@ import structlog
 pytest_plugins = [
     "tests.services.gaps",
     "tests.services.loopback",
+    "tests.services.applications",
     "tests.services.postgresql",
     "tests.services.redis",
     "tests.services.openbao",
