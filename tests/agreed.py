@@ -137,7 +137,7 @@ def set_person(town: Linked, person: str = "ada", **fields: Any) -> None:
 
 def user_of(town: Linked) -> Any:
     with town.store.read() as tx:
-        return find_user(tx, town.house.tenant.id, town.connection().sub)
+        return find_user(tx, town.gateway.vault, town.house.tenant.id, town.connection().sub)
 
 
 class Api:

@@ -65,8 +65,19 @@ class Vault(KeyMaterial):
         self._refuse_foreign_database(tx)
         for purpose in (tables.WRAP, tables.INDEX):
             self._add_tenant_key(tx, tenant, purpose)
-        canary_key = self.create_key(tx, start_checks.canary_owner(tenant))
-        tables.put_canary(tx, tenant, start_checks.seal_canary(canary_key, tenant), canary_key.epoch)
+        self.demand_seals(tx, tenant)
+
+    def demand_seals(self, tx: Transaction, tenant: str) -> None:
+        """From now on a row that may lack its seal must carry it: seal a canary that says so. Raises as `create_key`.
+
+        A new tenant's canary says it from the beginning. One made by code that knew of no such seals does not.
+        """
+        key = self._create_key(tx, start_checks.canary_owner(tenant), start_checks.SEALS_DEMANDED)
+        tables.put_canary(tx, tenant, start_checks.seal_canary(key, tenant), key.epoch)
+
+    def demands_seals(self, tx: Transaction, tenant: str) -> bool:
+        """Whether every row must carry its seal, or older code may have written one without."""
+        return start_checks.demands_seals(tx, tenant, self.key)
 
     def create_key(self, tx: Transaction, owner: Owner) -> DataKey:
         """Make the owner's next data key; the first has epoch 1.
@@ -76,13 +87,16 @@ class Vault(KeyMaterial):
             KeyExists: other transactions kept taking the epoch; run the transaction again.
             KeySourceError, TagMismatch: the tenant's key cannot be opened.
         """
+        return self._create_key(tx, owner, 1)
+
+    def _create_key(self, tx: Transaction, owner: Owner, least: int) -> DataKey:
         row = tables.current_tenant_key(tx, owner.tenant, tables.WRAP)
         if row is None:
             raise KeyUnknown("the tenant has no wrapping key; create the tenant first")
         tenant_key = self._tenant_keys.get(owner.tenant, row.id) or self._open_with_indexes(tx, row)
         key = os.urandom(KEY_BYTES)
         for _ in range(_ATTEMPTS):
-            epoch = tables.newest_epoch(tx, owner) + 1
+            epoch = max(tables.newest_epoch(tx, owner) + 1, least)
             wrapped = tenant_key.wrap(owner, epoch, key)
             if tables.add_data_key(tx, owner, DataKeyRow(epoch, row.id, wrapped)):
                 return DataKey(owner, epoch, key)

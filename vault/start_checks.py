@@ -16,6 +16,8 @@ from vault.tables import TenantKeyRow, Transaction
 
 _CANARY = b"this opens, so the keys are the right ones"
 _CANARY_KIND = "vault_canary"
+SEALS_DEMANDED = 2
+"""The epoch of a canary's key from which on rows without their seal are refused: see `demands_seals`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ def canary_owner(tenant: str) -> Owner:
 def seal_canary(key: DataKey, tenant: str) -> bytes:
     """The tenant's canary."""
     return key.seal(_canary_address(tenant), _CANARY, generation=key.epoch)
+
+
+def demands_seals(tx: Transaction, tenant: str, key: Callable[[Transaction, Owner, int], DataKey]) -> bool:
+    """Whether the tenant's canary says that no code works here any more that leaves rows without their seal.
+
+    Only a canary of an older epoch that truly opens says otherwise: who takes it away, or writes another number beside
+    it, opens nothing.
+    """
+    stored = tables.canary(tx, tenant)
+    return stored is None or stored[1] >= SEALS_DEMANDED or _canary_finding(tx, tenant, key) is not None
 
 
 def check(

@@ -193,9 +193,10 @@ def destroy_data_keys(tx: Transaction, owner: Owner) -> int:
 
 
 def put_canary(tx: Transaction, tenant: str, sealed: bytes, epoch: int) -> None:
-    """Store the tenant's canary."""
+    """Store the tenant's canary, in the place of an older one."""
     tx.run(
-        "INSERT INTO vault_canaries (tenant_id, sealed, epoch) VALUES (:tenant, :sealed, :epoch)",
+        "INSERT INTO vault_canaries (tenant_id, sealed, epoch) VALUES (:tenant, :sealed, :epoch)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET sealed = excluded.sealed, epoch = excluded.epoch",
         tenant=tenant,
         sealed=sealed,
         epoch=epoch,

@@ -46,12 +46,13 @@ _CLASSES: tuple[tuple[type[Exception], str], ...] = (
 class Keys(KeyMaterial):
     """The data keys that a batch of rows needs, each unwrapped once; forgotten with the batch."""
 
-    __slots__ = ("_found", "_tx", "_vault")
+    __slots__ = ("_demanded", "_found", "_tx", "_vault")
 
     def __init__(self, tx: Transaction, vault: Vault) -> None:
         self._tx = tx
         self._vault = vault
         self._found: dict[tuple[Owner, int | None], DataKey] = {}
+        self._demanded: dict[str, bool] = {}
 
     def of(self, owner: Owner, epoch: int | None = None) -> DataKey:
         """The owner's key of the epoch, or the newest. Raises as `Vault.key` does."""
@@ -63,6 +64,16 @@ class Keys(KeyMaterial):
     def of_tenant(self, tenant: str) -> DataKey:
         """The key that vouches for the tenant's rows."""
         return self.of(Owner(tenant, "tenant", tenant))
+
+    def beside(self, sql: str, **parameters: object) -> Sequence[Row]:
+        """Rows of another table that belong to the one that is checked."""
+        return self._tx.all(sql, **parameters)
+
+    def demands_seals(self, tenant: str) -> bool:
+        """Whether rows that older code may have left without a seal must carry one by now: as the vault says."""
+        if tenant not in self._demanded:
+            self._demanded[tenant] = self._vault.demands_seals(self._tx, tenant)
+        return self._demanded[tenant]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from connector.ledger import show as entries
 from connector.ledger import verify as audit
 from connector.model.errors import NotFound
 from connector.model.instants import iso
-from connector.people import find_user
+from connector.people import pseudonym_of
 from connector.storage import Transaction
 
 _UNANSWERED = ("id", "kind", "work", "attempt")
@@ -105,9 +105,9 @@ def _intents(tx: Transaction, pseudonym: str | None, limit: int) -> list[Recorde
 def _pseudonym(tx: Transaction, sub: str) -> str:
     """The random word that stands for the person. Raises NotFound where none does, or none does any more."""
     for tenant in every_tenant(tx):
-        found = find_user(tx, tenant.id, sub)
-        if found is not None and found.pseudonym is not None:
-            return found.pseudonym
+        found = pseudonym_of(tx, tenant.id, sub)
+        if found is not None:
+            return found
     raise NotFound("user, or an erased one: nothing leads from them to the ledger", code="unknown_user")
 
 

@@ -16,7 +16,7 @@ from connector.flows.erase import delete_user
 from connector.flows.export import export_user
 from connector.model.errors import NotFound
 from connector.model.states import Ended
-from connector.people import find_user
+from connector.people import is_known
 
 
 @click.group()
@@ -98,6 +98,6 @@ def tenant_of(session: Session, sub: str) -> str:
     """The tenant whose user it is. Raises NotFound."""
     with session.store.read() as tx:
         for tenant in every_tenant(tx):
-            if find_user(tx, tenant.id, sub) is not None:
+            if is_known(tx, tenant.id, sub):
                 return tenant.id
     raise NotFound("user; the sub is the one in ID tokens, such as usr_…", code="unknown_user")

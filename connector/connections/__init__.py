@@ -24,7 +24,7 @@ from connector.connections.claims import (
     want_refresh,
     wanted_refreshes,
 )
-from connector.connections.connection import Connection, NewConnection, SealBroken
+from connector.connections.connection import Connection, NewConnection
 from connector.connections.handing_out import still_handing_out
 from connector.connections.imports_due import due_imports, schedule_import
 from connector.connections.landing import Landed, keep_refresh, keep_what_is_wider, landed_from, tell_odd_lifetime
@@ -59,6 +59,7 @@ from connector.connections.rows import (
     sharing_grant,
 )
 from connector.connections.spreading import failed_lately, spread_ms
+from connector.model.errors import SealBroken
 
 __all__ = [
     "Adoption",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from connector.connections.connection import SealBroken
+from connector.model.errors import SealBroken
 from connector.storage import Transaction
 from vault import Owner, RowSealBroken, Vault
 from vault.rowseal import Field

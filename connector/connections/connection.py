@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.model.errors import Misconfigured
 from connector.model.states import ENDED_STATES, ConnectionState
 from vault import Owner
 from vault.rowseal import Field
@@ -82,17 +81,6 @@ class NewConnection:
     integration_id: str
     provider: str
     issuer: str
-
-
-class SealBroken(Misconfigured):
-    """A row was changed outside the gateway. It is not served until an operator has looked."""
-
-    def __init__(self, table: str, row_id: str) -> None:
-        super().__init__(
-            "row_seal_broken",
-            "A stored row does not carry its seal and is not used. Ask the operator to look at the log.",
-            detail=f"{table} {row_id}: changed outside the gateway, or restored from elsewhere",
-        )
 
 
 def from_row(row: Mapping[str, Any]) -> Connection:

@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-from connector.connections.connection import TABLE, Connection, SealBroken, from_row, sealed_fields
+from connector.connections.connection import TABLE, Connection, from_row, sealed_fields
+from connector.model.errors import SealBroken
 from connector.model.states import LIVE_STATES, ConnectionState
 from connector.storage import Row, Transaction
 from vault import DataKey, Owner, RowSealBroken, Vault

@@ -8,7 +8,7 @@ as such, and the next one binds it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from vault import DataKey, RowSealBroken
 from vault.rowseal import Field
 
 TABLE = "consent_events"
+OF_ONE = "SELECT * FROM consent_events WHERE consent_id = :id ORDER BY id"
 _LEADS_TO: Mapping[str, Choice] = {
     "given": Choice.GIVEN,
     "renewed": Choice.GIVEN,
@@ -69,9 +70,14 @@ def events_of(tx: Transaction, key: DataKey, consent_id: str, choice: Choice) ->
     Raises:
         RowSealBroken: an event was edited, added, taken out or cut off.
     """
+    return chained(_rows(tx, consent_id), key, choice)
+
+
+def chained(rows: Sequence[Row], key: DataKey, choice: Choice) -> list[Event]:
+    """The same of the rows of one choice, oldest first."""
     found: list[Event] = []
     before = b""
-    for row in _rows(tx, consent_id):
+    for row in rows:
         if row["seal"] is not None:
             key.check_row(TABLE, _fields(row, before), bytes(row["seal"]))
         before = _link(row)
@@ -83,7 +89,7 @@ def events_of(tx: Transaction, key: DataKey, consent_id: str, choice: Choice) ->
 
 
 def _rows(tx: Transaction, consent_id: str) -> list[Row]:
-    return tx.all("SELECT * FROM consent_events WHERE consent_id = :id ORDER BY id", id=consent_id)
+    return tx.all(OF_ONE, id=consent_id)
 
 
 def _link(row: Row) -> bytes:

@@ -61,7 +61,7 @@ def confirm(gateway: Gateway, session: PortalSession, connection_id: str, choice
     """
     with gateway.store.transaction() as tx:
         connection = _unconfirmed(gateway, tx, session, connection_id)
-        user = people.find_user(tx, session.tenant_id, session.sub)
+        user = people.find_user(tx, gateway.vault, session.tenant_id, session.sub)
         if user is None or user.account is not Account.OPEN:
             raise NotFound("user", code="unknown_user")
         whole = integrated(gateway, tx, session.tenant_id, connection.integration_id)
@@ -147,7 +147,7 @@ def _record(  # noqa: PLR0917  a confirmation is about all of these
         note=note,
         method="portal",
     )
-    people.visit(tx, user)
+    people.visit(tx, gateway.vault, user)
     agreed = record_said(said, user, connection)
     connections.confirm_adoption(tx, gateway.vault, connection.id)
     note(user, EntryKind.ADOPTION_CONFIRMED, {"connection": connection.id, "method": "portal"})
@@ -157,7 +157,7 @@ def _record(  # noqa: PLR0917  a confirmation is about all of these
 
 def _end(gateway: Gateway, tx: Transaction, user: User) -> None:
     """Everything of a child goes at once, and the providers are told."""
-    people.set_age(tx, user, Age.CHILD)
+    people.set_age(tx, gateway.vault, user, Age.CHILD)
     for held in connections.of_user(tx, gateway.vault, user.tenant_id, user.sub):
         locked = connections.find_for_update(tx, gateway.vault, held.id)
         if locked is not None and locked.state is not ConnectionState.SHREDDED:

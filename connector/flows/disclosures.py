@@ -63,7 +63,7 @@ def disclosures_of(
     """
     found: list[Disclosure] = []
     with gateway.store.read() as tx:
-        user = find_user(tx, tenant_id, sub)
+        user = find_user(tx, gateway.vault, tenant_id, sub)
         if user is None or user.account is not Account.OPEN or user.pseudonym is None:
             raise NotFound("user", code="unknown_user")
         names = {client.id: client.name for client in clients_of(tx, gateway.vault, tenant_id)}

@@ -67,7 +67,7 @@ def delete_user(
     sent = _sent_on(gateway, tenant_id, sub, clear=clear)
     letters: list[str] = []
     with gateway.store.transaction() as tx:
-        user = people.find_user(tx, tenant_id, sub)
+        user = people.find_user(tx, gateway.vault, tenant_id, sub)
         if user is None:
             raise NotFound("user", code="unknown_user")
         erased = (
@@ -91,7 +91,7 @@ def _before(tx: Transaction, user: User) -> Erased:
 
 def _sent_on(gateway: Gateway, tenant_id: str, sub: str, *, clear: bool) -> list[Sent]:
     with gateway.store.read() as tx:
-        user = people.find_user(tx, tenant_id, sub)
+        user = people.find_user(tx, gateway.vault, tenant_id, sub)
     if user is None or user.account is not Account.OPEN:
         return []
     return forwarding.clear_sent(gateway, tenant_id, sub, clear=clear and user.age is not Age.CHILD)
@@ -118,7 +118,7 @@ def _erase(
     keys = gateway.vault.destroy(tx, user.owner)
     connections.forget_person(tx, user.tenant_id, user.sub)
     _forget_identities(gateway, tx, user)
-    people.mark_deleted(tx, user)
+    people.mark_deleted(tx, gateway.vault, user)
     codes = tuple(each.code for each in ended)
     facts: dict[str, Fact] = {"by": by.value, "connections": len(ended), "keys": keys, "cards": cards}
     if user.age is Age.CHILD:

@@ -87,7 +87,7 @@ def export_user(gateway: Gateway, tenant_id: str, sub: str) -> Exported:
         NotFound: no such user, or a deleted one.
     """
     with gateway.store.read() as tx:
-        user = people.find_user(tx, tenant_id, sub)
+        user = people.find_user(tx, gateway.vault, tenant_id, sub)
     if user is None or user.account is not Account.OPEN:
         raise NotFound("user", code="unknown_user")
     views = read_for_owner(gateway, tenant_id, sub, Action.EXPORT)

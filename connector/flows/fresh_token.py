@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from connector import connections, tokens
+from connector import connections, people, tokens
 from connector.clients import Client
 from connector.connections import Connection, SealBroken
 from connector.flows import refresh
@@ -151,7 +151,9 @@ def _read(gateway: Gateway, client: Client, wanted: Wanted) -> _Read:
 
 
 def _checked(gateway: Gateway, tx: Transaction, held: Held) -> Connection:
-    return connections.checked(held.row, tokens.seal_key(tx, gateway.vault, held))
+    key = tokens.seal_key(tx, gateway.vault, held)
+    people.checked_user(tx, gateway.vault, held.person, key)
+    return connections.checked(held.row, key)
 
 
 @contextmanager

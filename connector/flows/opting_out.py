@@ -42,7 +42,7 @@ def _whose(gateway: Gateway, tx: Transaction, item_id: str, proof: str) -> Item:
     item = inbox.find_item(tx, gateway.vault, item_id)
     if item is None or not hmac.compare_digest(_proof(gateway, tx, item).encode(), proof.encode()):
         raise NotFound("letter", code="unknown_link")
-    user = people.find_user(tx, item.tenant_id, item.sub)
+    user = people.find_user(tx, gateway.vault, item.tenant_id, item.sub)
     if user is None or user.account is not Account.OPEN:
         raise NotFound("letter", code="unknown_link")
     return item

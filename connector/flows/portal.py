@@ -80,7 +80,7 @@ def whole_person(gateway: Gateway, client: Client, sub: str) -> User:
         NotFound: no such user, or a deleted one. Forbidden: the client was granted only some of the integrations.
     """
     with gateway.store.read() as tx:
-        user = people.find_user(tx, client.tenant_id, sub)
+        user = people.find_user(tx, gateway.vault, client.tenant_id, sub)
         if user is None:
             raise NotFound("user", code="unknown_user")
         held = connections.of_user(tx, gateway.vault, client.tenant_id, sub)
@@ -119,10 +119,10 @@ def enter(gateway: Gateway, link: Secret, *, gpc: bool = False) -> tuple[Secret,
     """
     with gateway.store.transaction() as tx:
         entered = people.consume_link(tx, gateway.vault, link)
-        user = None if entered is None else people.find_user(tx, entered[1].tenant_id, entered[1].sub)
+        user = None if entered is None else people.find_user(tx, gateway.vault, entered[1].tenant_id, entered[1].sub)
         if entered is None or user is None or user.account is not Account.OPEN:
             raise Unauthenticated("link_over", "This link was used already, or it is over. Ask the app for a new one.")
-        people.visit(tx, user)
+        people.visit(tx, gateway.vault, user)
         append(tx, Entry("portal_opened", user.tenant_id, user.pseudonym, {"client": entered[1].client_id}))
         if gpc:
             stances.record_gpc(gateway, tx, user.tenant_id, user.sub)
@@ -133,7 +133,7 @@ def session_of(gateway: Gateway, secret: Secret) -> PortalSession:
     """Who is here. Raises Unauthenticated where the session is over or never was, or its person is gone."""
     with gateway.store.read() as tx:
         session = people.open_session(tx, gateway.vault, secret)
-        user = None if session is None else people.find_user(tx, session.tenant_id, session.sub)
+        user = None if session is None else people.find_user(tx, gateway.vault, session.tenant_id, session.sub)
     if session is None or user is None or user.account is not Account.OPEN:
         raise Unauthenticated("signed_off", "You are signed off here. Go back to the app and open your pages again.")
     return session

@@ -49,7 +49,7 @@ def switch_on(gateway: Gateway, session: PortalSession, connection_id: str, grou
     """The person lets a field group be sent on from now on. Raises as `offered`."""
     view, shown = offered(gateway, session, connection_id, group)
     with gateway.store.transaction() as tx:
-        user = people.find_user(tx, session.tenant_id, session.sub)
+        user = people.find_user(tx, gateway.vault, session.tenant_id, session.sub)
         connection = connections.find_for_update(tx, gateway.vault, connection_id)
         if user is None or connection is None or connection.ended:
             raise Conflict("not_offered", "This account was disconnected meanwhile.")
@@ -74,7 +74,7 @@ def drop_older_copies(gateway: Gateway, session: PortalSession) -> int:
     """The person drops the older copies of what they typed in; how many."""
     with gateway.store.transaction() as tx:
         dropped = records.drop_unrevised(tx, session.tenant_id, session.sub)
-        user = people.find_user(tx, session.tenant_id, session.sub)
+        user = people.find_user(tx, gateway.vault, session.tenant_id, session.sub)
         if dropped and user is not None:
             facts: dict[str, Fact] = {"action": "drop_older", "sources": ["given"], "count": dropped}
             append(tx, Entry("records_changed", user.tenant_id, user.pseudonym, facts))

@@ -73,7 +73,7 @@ def agree_again(gateway: Gateway, session: PortalSession, consent_id: str) -> Co
     """The person agrees to what the policy says now: a new record that supersedes the old. Raises as `asked_again`."""
     with gateway.store.transaction() as tx:
         asked = _asked(gateway, tx, session, consent_id)
-        user = people.find_user(tx, session.tenant_id, session.sub)
+        user = people.find_user(tx, gateway.vault, session.tenant_id, session.sub)
         kept = consent.give(tx, gateway.vault, _again(gateway, tx, asked))
         enter_choice(gateway, tx, user, kept, {"event": "renewed", "method": "portal", "by": "subject"})
         return kept

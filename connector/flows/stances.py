@@ -22,7 +22,7 @@ def take_in(  # noqa: PLR0917  whose, toward whom, what
     gateway: Gateway, tx: Transaction, tenant_id: str, sub: str, toward: Toward, name: str, said: Said, *, by: str
 ) -> bool:
     """Write it down with its ledger entry; whether anything changed. Raises NotFound for nobody."""
-    user = people.find_user(tx, tenant_id, sub)
+    user = people.find_user(tx, gateway.vault, tenant_id, sub)
     if user is None or user.account is not Account.OPEN:
         raise NotFound("user", code="unknown_user")
     if inbox.take(tx, gateway.vault, tenant_id, sub, toward, name, said, by=by) is None:

@@ -58,7 +58,7 @@ class Ground:
 
 def ground_of(gateway: Gateway, tx: Transaction, tenant_id: str, sub: str) -> Ground:
     """What stands with a person now. Raises NotFound for nobody, and for a deleted account."""
-    found = find_user(tx, tenant_id, sub)
+    found = find_user(tx, gateway.vault, tenant_id, sub)
     if found is None or found.account is not Account.OPEN:
         raise NotFound("user")
     user = trusted(tx, gateway.vault, found)

@@ -101,6 +101,17 @@ class Misconfigured(ConnectorError):
     status = 500
 
 
+class SealBroken(Misconfigured):
+    """A row was changed outside the gateway. It is not served until an operator has looked."""
+
+    def __init__(self, table: str, row_id: str) -> None:
+        super().__init__(
+            "row_seal_broken",
+            "A stored row does not carry its seal and is not used. Ask the operator to look at the log.",
+            detail=f"{table} {row_id}: changed outside the gateway, or restored from elsewhere",
+        )
+
+
 class TryLater(ConnectorError):
     """Something outside is down. Nothing was lost. `retry_after_s` says when to come back (seconds)."""
 

@@ -43,7 +43,20 @@ from connector.people.portal import (
     sweep_portal,
 )
 from connector.people.refused import is_refused, remember_refused
-from connector.people.users import User, create_user, everybody, find_user, mark_deleted, newest_visit, set_age, visit
+from connector.people.users import (
+    User,
+    checked_user,
+    create_user,
+    everybody,
+    find_user,
+    is_known,
+    mark_deleted,
+    newest_visit,
+    pseudonym_of,
+    seal_users,
+    set_age,
+    visit,
+)
 
 __all__ = [
     "LINK_MS",
@@ -58,6 +71,7 @@ __all__ = [
     "approve_accounts",
     "approve_user",
     "blank",
+    "checked_user",
     "children_with_accounts",
     "consume_link",
     "create_user",
@@ -69,6 +83,7 @@ __all__ = [
     "forget_identity",
     "forget_portal",
     "identities_of",
+    "is_known",
     "is_refused",
     "link_identity",
     "make_link",
@@ -76,8 +91,10 @@ __all__ = [
     "newest_visit",
     "open_session",
     "portal_of",
+    "pseudonym_of",
     "remember_child",
     "remember_refused",
+    "seal_users",
     "set_age",
     "stays_refused",
     "subject_of",

@@ -1,7 +1,6 @@
 """Accounts of children: refused for a time by a keyed hash, and let in by a named approver after a parent's consent.
 
-A user may be marked `child_parent_ok`; that counts only beside an approval whose row carries its seal. Whoever writes
-to the database can make a child of somebody, and never the other way round.
+A user may be marked `child_parent_ok`; that counts only beside an approval whose row carries its seal.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import structlog
 from connector.model.ids import new_id
 from connector.model.tags import Account, Age
 from connector.people.identities import NewIdentity
-from connector.people.users import User
+from connector.people.users import User, set_age
 from connector.storage import Row, Transaction
 from vault import Address, DataKey, Owner, RowSealBroken, Vault
 from vault.rowseal import Field
@@ -87,8 +86,7 @@ def approve_user(tx: Transaction, vault: Vault, user: User, ground: Mapping[str,
     """A parent's consent was verified for somebody who has an account."""
     row = _approved(tx, vault, _new(tx, user.tenant_id, user.sub, kept_ms), ground)
     _insert(tx, vault, row)
-    tx.run("UPDATE users SET age = :age WHERE sub = :sub", age=Age.CHILD_PARENT_OK.value, sub=user.sub)
-    return replace(user, age=Age.CHILD_PARENT_OK)
+    return set_age(tx, vault, user, Age.CHILD_PARENT_OK)
 
 
 def approval_of(tx: Transaction, vault: Vault, tenant_id: str, account: NewIdentity) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.model.errors import Misconfigured
+from connector.model.errors import Misconfigured, SealBroken
 from connector.model.ids import new_id
 from connector.people.users import User
 from connector.storage import Row, Transaction
@@ -206,11 +206,7 @@ def _checked(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> Identity:
     try:
         _tenant_key(tx, vault, row).check_row(TABLE, sealed_fields(row), bytes(row["seal"]))
     except RowSealBroken as error:
-        raise Misconfigured(
-            "row_seal_broken",
-            "A stored row does not carry its seal and is not used. Ask the operator to look at the log.",
-            detail=f"identities {row['id']}",
-        ) from error
+        raise SealBroken(TABLE, row["id"]) from error
     return _from_row(row)
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from connector.people import children, identities, portal
+from connector.model.ids import GATEWAY_TENANT
+from connector.people import children, identities, portal, users
 from connector.storage import Row
 from vault import Owner, epoch_of
 from vault.verification import Keys, Place
+
+
+def _user(keys: Keys, row: Row) -> None:
+    if keys.demands_seals(GATEWAY_TENANT):
+        key = keys.of_tenant(row["tenant_id"])
+        key.check_row(users.TABLE, users.sealed_fields(row), bytes(row["seal"] or b""))
 
 
 def _identity(keys: Keys, row: Row) -> None:
@@ -38,6 +45,7 @@ def _approval(keys: Keys, row: Row) -> None:
 
 
 SEALED = (
+    Place("users", "users", ("sub",), _user),
     Place("identities", "identities", ("id",), _identity),
     Place("identities.subject", "identities", ("id",), _subject, "unlinked_at IS NULL"),
     Place("child_accounts", "child_accounts", ("id",), _child),

@@ -1,13 +1,27 @@
-"""Users: an opaque subject in a tenant, and what the policy needs to know of them."""
+"""Users: an opaque subject in a tenant, and what the policy needs to know of them.
+
+Each row is sealed: who writes to the database makes no adult of a child, brings no account back and moves no visit. The
+first release knew of no such seals. Until the vault demands them its rows count as they stand, because what it writes
+cannot be told from what a writer of the database writes; after that, no row counts without its seal.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from connector.model.ids import new_id
+import structlog
+
+from connector.model.errors import SealBroken
+from connector.model.ids import GATEWAY_TENANT, new_id
 from connector.model.tags import Account, Age
 from connector.storage import Row, Transaction
-from vault import Owner, Vault
+from vault import DataKey, Owner, RowSealBroken, Vault
+from vault.rowseal import Field
+
+TABLE = "users"
+_log = structlog.get_logger("people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +51,22 @@ class User:
 def create_user(tx: Transaction, vault: Vault, tenant_id: str, *, age: Age = Age.OK) -> User:
     """A new person with their own key. Who they are is the identities' to say."""
     now = tx.now()
-    user = User(new_id("usr"), tenant_id, new_id("psn"), Account.OPEN, age, now, now)
+    row: dict[str, Any] = {
+        "sub": new_id("usr"),
+        "tenant_id": tenant_id,
+        "pseudonym": new_id("psn"),
+        "account": Account.OPEN.value,
+        "age": age.value,
+        "created_at": now,
+        "last_visit_at": now,
+        "deleted_at": None,
+    }
+    user = _from_row(row)
     vault.create_key(tx, user.owner)
     tx.run(
-        """INSERT INTO users (sub, tenant_id, pseudonym, account, age, created_at, last_visit_at)
-           VALUES (:sub, :tenant, :pseudonym, :account, :age, :now, :now)""",
-        sub=user.sub,
-        tenant=tenant_id,
-        pseudonym=user.pseudonym,
-        account=user.account.value,
-        age=age.value,
-        now=now,
+        f"INSERT INTO users ({', '.join(row)}, seal) VALUES ({', '.join(':' + name for name in row)}, :seal)",
+        seal=_key(tx, vault, row).seal_row(TABLE, sealed_fields(row)),
+        **row,
     )
     return user
 
@@ -58,10 +77,30 @@ def newest_visit(tx: Transaction) -> int | None:
     return None if row is None or row["at"] is None else int(row["at"])
 
 
-def find_user(tx: Transaction, tenant_id: str, sub: str) -> User | None:
-    """The tenant's user, deleted accounts included; None for anybody else's."""
+def find_user(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> User | None:
+    """The tenant's user, deleted accounts included; None for anybody else's. Raises SealBroken."""
     row = tx.one("SELECT * FROM users WHERE sub = :sub AND tenant_id = :tenant", sub=sub, tenant=tenant_id)
-    return None if row is None else _from_row(row)
+    return None if row is None else checked_user(tx, vault, row)
+
+
+def checked_user(tx: Transaction, vault: Vault, row: Row, key: DataKey | None = None) -> User:
+    """The value of a row whose seal holds. `key`: the tenant's, where it is at hand. Raises SealBroken."""
+    if not _is_sealed(key or _key(tx, vault, row), row) and vault.demands_seals(tx, GATEWAY_TENANT):
+        _log.error("vault.row_seal_broken", table=TABLE, row=row["sub"])
+        raise SealBroken(TABLE, row["sub"])
+    return _from_row(row)
+
+
+def is_known(tx: Transaction, tenant_id: str, sub: str) -> bool:
+    """Whether there is such a user of the tenant's, deleted or not: nothing is read of them, so no seal is asked."""
+    row = tx.one("SELECT sub FROM users WHERE sub = :sub AND tenant_id = :tenant", sub=sub, tenant=tenant_id)
+    return row is not None
+
+
+def pseudonym_of(tx: Transaction, tenant_id: str, sub: str) -> str | None:
+    """What stands for the person in the ledger, for who looks there; None for nobody, and once erased."""
+    row = tx.one("SELECT pseudonym FROM users WHERE sub = :sub AND tenant_id = :tenant", sub=sub, tenant=tenant_id)
+    return None if row is None else row["pseudonym"]
 
 
 def everybody(tx: Transaction, tenant_id: str) -> list[str]:
@@ -70,31 +109,74 @@ def everybody(tx: Transaction, tenant_id: str) -> list[str]:
     return [row["sub"] for row in rows]
 
 
-def visit(tx: Transaction, user: User) -> User:
+def visit(tx: Transaction, vault: Vault, user: User) -> User:
     """The person came themselves, just now. A worker's read is no visit."""
-    now = max(tx.now(), user.last_visit_at)
-    tx.run("UPDATE users SET last_visit_at = :now WHERE sub = :sub", now=now, sub=user.sub)
-    return replace(user, last_visit_at=now)
+    return change(tx, vault, user, last_visit_at=max(tx.now(), user.last_visit_at))
 
 
-def set_age(tx: Transaction, user: User, age: Age) -> User:
+def set_age(tx: Transaction, vault: Vault, user: User, age: Age) -> User:
     """What was learned about the person's age. Decisions follow from it at once."""
-    tx.run("UPDATE users SET age = :age WHERE sub = :sub", age=age.value, sub=user.sub)
-    return replace(user, age=age)
+    return change(tx, vault, user, age=age.value)
 
 
-def mark_deleted(tx: Transaction, user: User) -> User:
+def mark_deleted(tx: Transaction, vault: Vault, user: User) -> User:
     """The account is deleted: an opaque id remains, and nothing that leads from it to anything."""
+    return change(tx, vault, user, account=Account.DELETED.value, pseudonym=None, deleted_at=tx.now())
+
+
+def change(tx: Transaction, vault: Vault, user: User, **columns: str | int | None) -> User:
+    """Write columns over what stands there now, and seal it again. Raises SealBroken."""
+    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
+    row = tx.one(f"SELECT * FROM users WHERE sub = :sub {lock}", sub=user.sub)
+    if row is None:
+        raise SealBroken(TABLE, user.sub)
+    checked_user(tx, vault, row)
+    fresh = {**row, **columns}
     tx.run(
-        "UPDATE users SET account = :deleted, pseudonym = NULL, deleted_at = :now WHERE sub = :sub",
-        deleted=Account.DELETED.value,
-        now=tx.now(),
+        f"UPDATE users SET {', '.join(f'{name} = :{name}' for name in columns)}, seal = :seal WHERE sub = :sub",
         sub=user.sub,
+        seal=_key(tx, vault, fresh).seal_row(TABLE, sealed_fields(fresh)),
+        **columns,
     )
-    return replace(user, account=Account.DELETED, pseudonym=None)
+    return _from_row(fresh)
 
 
-def _from_row(row: Row) -> User:
+def seal_users(tx: Transaction, vault: Vault, after: str, limit: int) -> tuple[int, str | None]:
+    """Seal as they stand the next rows without their seal; how many, and the last sub that was looked at, if any.
+
+    For the end of an upgrade alone: whatever is in the rows by then is taken for true.
+    """
+    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
+    rows = tx.all(f"SELECT * FROM users WHERE sub > :after ORDER BY sub LIMIT :limit {lock}", after=after, limit=limit)
+    keys: dict[str, DataKey] = {}
+    fresh: list[dict[str, Any]] = []
+    for row in rows:
+        key = keys.setdefault(row["tenant_id"], keys.get(row["tenant_id"]) or _key(tx, vault, row))
+        if not _is_sealed(key, row):
+            fresh.append({"sub": row["sub"], "seal": key.seal_row(TABLE, sealed_fields(row))})
+    tx.many("UPDATE users SET seal = :seal WHERE sub = :sub", fresh)
+    return len(fresh), rows[-1]["sub"] if rows else None
+
+
+def sealed_fields(row: Mapping[str, Any]) -> list[Field]:
+    """What the seal vouches for: all of it."""
+    names = ("sub", "tenant_id", "pseudonym", "account", "age", "created_at", "last_visit_at", "deleted_at")
+    return [row[name] for name in names]
+
+
+def _is_sealed(key: DataKey, row: Row) -> bool:
+    try:
+        key.check_row(TABLE, sealed_fields(row), bytes(row["seal"] or b""))
+    except RowSealBroken:
+        return False
+    return True
+
+
+def _key(tx: Transaction, vault: Vault, row: Mapping[str, Any]) -> DataKey:
+    return vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"]))
+
+
+def _from_row(row: Mapping[str, Any]) -> User:
     return User(
         sub=row["sub"],
         tenant_id=row["tenant_id"],

@@ -22,7 +22,9 @@ SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, 
        t.generation AS token_generation,
        k.tenant_key_id, k.wrapped,
        s.epoch AS seal_epoch, s.tenant_key_id AS seal_tenant_key_id, s.wrapped AS seal_wrapped,
-       u.account, u.age, u.last_visit_at
+       u.account, u.age, u.last_visit_at,
+       u.tenant_id AS user_tenant_id, u.pseudonym AS user_pseudonym, u.created_at AS user_created_at,
+       u.deleted_at AS user_deleted_at, u.seal AS user_seal
 FROM connections c
 JOIN users u ON u.sub = c.sub
 LEFT JOIN connection_tokens t ON t.connection_id = c.id
@@ -43,6 +45,14 @@ class Held:
     def read(self) -> Read:
         """All that was read, wrapped keys included."""
         return read_of(self.row)
+
+    @property
+    def person(self) -> Row:
+        """The row of the person whose it is, with its seal not yet checked."""
+        row = self.row
+        names = ("tenant_id", "pseudonym", "created_at", "deleted_at", "seal")
+        beside = {name: row[name] for name in ("sub", "account", "age", "last_visit_at")}
+        return beside | {name: row[f"user_{name}"] for name in names}
 
     @property
     def whose(self) -> TokenOwner:

@@ -23,7 +23,7 @@ from connector.flows.fresh_token import Wanted, fresh_token
 from connector.model.errors import ConnectorError
 from connector.model.ids import new_id
 from connector.model.states import Ended
-from connector.model.tags import Choice, Purpose
+from connector.model.tags import Age, Choice, Purpose
 from connector.people import NewIdentity, NewLink, consume_link, make_link, open_session
 from connector.records import values
 from connector.storage import Store
@@ -67,6 +67,14 @@ class Scene:
             row = tx.one(sql, **values)
         assert row is not None
         return row["v"]
+
+    def person(self, act: Callable[..., Any]) -> Any:
+        """Something with Ada's row as the gateway reads it."""
+        vault = self.town.gateway.vault
+        with self.town.gateway.store.transaction() as tx:
+            user = people.find_user(tx, vault, self.town.house.tenant.id, self.ada)
+            assert user is not None
+            return act(tx, vault, user)
 
     def token(self, *scopes: str) -> Any:
         wanted = Wanted(self.connection, Purpose.SERVICE, scopes=scopes)
@@ -234,6 +242,47 @@ def hand_a_flow_to_another_client(scene: Scene) -> Any:
     return scene.read(lambda tx, vault: authorizations.by_id(tx, vault, flow))
 
 
+def make_an_adult_of_a_child(scene: Scene) -> Any:
+    scene.person(lambda tx, vault, user: people.set_age(tx, vault, user, Age.CHILD))
+    scene.write("UPDATE users SET age = 'ok' WHERE sub = :sub", sub=scene.ada)
+    return scene.token().access_token
+
+
+def bring_an_account_back(scene: Scene) -> Any:
+    scene.person(people.mark_deleted)
+    scene.write("UPDATE users SET account = 'open', deleted_at = NULL WHERE sub = :sub", sub=scene.ada)
+    return scene.token().access_token
+
+
+def come_by_in_somebody_s_place(scene: Scene) -> Any:
+    later = scene.town.gateway.clock.now() + 999_999_999
+    scene.write("UPDATE users SET last_visit_at = :later WHERE sub = :sub", later=later, sub=scene.ada)
+    return scene.person(lambda _tx, _vault, user: user.last_visit_at == later)
+
+
+def leave_out_the_seal_of_a_person(scene: Scene) -> Any:
+    scene.write("UPDATE users SET last_visit_at = 1, seal = NULL WHERE sub = :sub", sub=scene.ada)
+    return scene.person(lambda _tx, _vault, user: user.last_visit_at == 1)
+
+
+def move_a_person_to_another_tenant(scene: Scene) -> Any:
+    rival = scene.town.house.other_tenant.id
+    scene.write("UPDATE users SET tenant_id = :rival WHERE sub = :sub", rival=rival, sub=scene.ada)
+    return scene.read(lambda tx, vault: people.find_user(tx, vault, rival, scene.ada))
+
+
+def confirm_in_somebody_s_place(scene: Scene) -> Any:
+    """Moved in by the app, and not seen by its person: a token for syncing would push what nobody agreed to."""
+    tenant = scene.town.house.tenant.id
+    moved = connections.Adoption(
+        scene.connection, tenant, None, verified=True, generation=1, obtained_at=None, adopted_at=1
+    )
+    with scene.town.gateway.store.transaction() as tx:
+        connections.note_adoption(tx, scene.town.gateway.vault, moved)
+    scene.write("UPDATE adoptions SET confirmed_at = 2")
+    return not scene.read(lambda tx, vault: connections.is_unconfirmed(tx, vault, scene.connection))
+
+
 ATTACKS = (
     un_revoke,
     widen_scopes,
@@ -254,6 +303,12 @@ ATTACKS = (
     turn_a_choice_into_another,
     open_a_portal_session,
     hand_a_flow_to_another_client,
+    make_an_adult_of_a_child,
+    bring_an_account_back,
+    come_by_in_somebody_s_place,
+    leave_out_the_seal_of_a_person,
+    move_a_person_to_another_tenant,
+    confirm_in_somebody_s_place,
 )
 
 

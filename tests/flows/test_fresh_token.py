@@ -13,6 +13,7 @@ from connector.ledger import NotRecorded
 from connector.model.errors import BadInput, Conflict, Forbidden, Gone, NotFound, RefusedByPolicy, TryLater
 from connector.model.states import ConnectionState, Ended
 from connector.model.tags import Purpose
+from tests.altered import change_user
 from tests.connected import Linked, linked
 from tests.unguarded import unguarded
 
@@ -128,16 +129,14 @@ def test_a_purpose_that_the_policy_does_not_allow_is_refused_with_its_clause(tow
 
 
 def test_a_childs_connection_hands_out_nothing(town):
-    with town.store.transaction() as tx:
-        tx.run("UPDATE users SET age = 'child'")
+    change_user(town, age="child")
     with pytest.raises(RefusedByPolicy) as refused:
         town.fresh()
     assert refused.value.clause
 
 
 def test_a_deleted_account_hands_out_nothing(town):
-    with town.store.transaction() as tx:
-        tx.run("UPDATE users SET account = 'deleted'")
+    change_user(town, account="deleted")
     with pytest.raises(RefusedByPolicy):
         town.fresh()
 

@@ -34,10 +34,10 @@ def fill_inbox(tx: Any, vault: Any, tenant: str, sub: str) -> None:
     ground = {"approver": "A", "reason": "B", "reference": "C"}
     new = inbox.NewRelease(new_id("rel"), tenant, sub, "authority", "court", "protect", ["name"], 1, ground)
     inbox.keep_release(tx, vault, new)
-    user = people.find_user(tx, tenant, sub)
+    user = people.find_user(tx, vault, tenant, sub)
     assert user is not None
     people.approve_user(tx, vault, user, ground, kept_ms=1)
-    people.set_age(tx, user, Age.OK)
+    people.set_age(tx, vault, user, Age.OK)
 
 
 @pytest.fixture
@@ -127,6 +127,10 @@ DAMAGE: dict[str, tuple[str, str, str]] = {
         "idempotency_keys.answer",
         "generation",
     ),
+    "a child made an adult": ("UPDATE users SET age = 'child'", "users", "row_seal"),
+    "an event of a choice rewritten": ("UPDATE consent_events SET at = at - 1", "consent_events", "row_seal"),
+    "the newest events of a choice cut off": ("DELETE FROM consent_events", "consent_events", "row_seal"),
+    "a confirmation made up": ("UPDATE adoptions SET confirmed_at = 1", "adoptions", "row_seal"),
     "tags made up": ("UPDATE records SET tags = 'anything'", "records", "unreadable"),
 }
 

@@ -10,6 +10,7 @@ from connector.http import create_app
 from connector.http import handout as front
 from connector.model.errors import Misconfigured
 from connector.model.states import Ended
+from tests.altered import change_user
 from tests.connected import linked
 from tests.gateways import api_token, basic, bearer
 
@@ -220,8 +221,7 @@ def test_token_exchange_of_a_revoked_connection_says_so(town, app):
 
 
 def test_token_exchange_that_the_policy_refuses_names_the_clause(town, app):
-    with town.store.transaction() as tx:
-        tx.run("UPDATE users SET age = 'child'")
+    change_user(town, age="child")
     answer = exchanged(app, town)
     assert (answer.json["error"], answer.json["code"]) == ("invalid_request", "refused")
     assert answer.json["clause"]

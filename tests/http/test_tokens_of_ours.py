@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask.testing import FlaskClient
 
 from connector.clients import issue_access_token
-from connector.people import create_user
+from connector.people import create_user, find_user, mark_deleted
 from tests.clock import ManualClock
 from tests.gateways import House, api_token, basic, bearer
 
@@ -115,5 +115,7 @@ def test_userinfo_refuses_what_is_no_token(http: FlaskClient) -> None:
 def test_userinfo_of_a_deleted_account_is_refused(house: House, http: FlaskClient) -> None:
     sub, token = person(house)
     with house.gateway.store.transaction() as tx:
-        tx.run("UPDATE users SET account = 'deleted' WHERE sub = :sub", sub=sub)
+        user = find_user(tx, house.gateway.vault, house.tenant.id, sub)
+        assert user is not None
+        mark_deleted(tx, house.gateway.vault, user)
     assert http.get("/oauth/userinfo", headers=bearer(token)).status_code == 401

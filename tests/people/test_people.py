@@ -84,17 +84,17 @@ def test_a_visit_never_goes_back(store: Store, vault: Vault, clock: ManualClock)
         user = people.create_user(tx, vault, TENANT)
     clock.set_wall(clock.now() - 60_000)
     with store.transaction() as tx:
-        assert people.visit(tx, user).last_visit_at == user.last_visit_at
+        assert people.visit(tx, vault, user).last_visit_at == user.last_visit_at
     clock.advance(hours=1)
     with store.transaction() as tx:
-        assert people.visit(tx, user).last_visit_at > user.last_visit_at
+        assert people.visit(tx, vault, user).last_visit_at > user.last_visit_at
 
 
 def test_another_tenants_user_is_not_found(store: Store, vault: Vault) -> None:
     with store.transaction() as tx:
         user = people.create_user(tx, vault, TENANT, age=Age.CHILD_PARENT_OK)
-        assert people.find_user(tx, "ten_other", user.sub) is None
-        found = people.find_user(tx, TENANT, user.sub)
+        assert people.find_user(tx, vault, "ten_other", user.sub) is None
+        found = people.find_user(tx, vault, TENANT, user.sub)
         assert found == user
 
 

@@ -13,13 +13,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from connector import app, ledger, tokens
+from connector import app, ledger, people, tokens
 from connector.clients import find_client, published_keys
 from connector.flows.fresh_token import Wanted, fresh_token
 from connector.flows.gateway import Gateway
 from connector.flows.read_records import read_for_owner
+from connector.flows.seal_rows import seal_rows, seals_demanded
 from connector.flows.verify_vault import verify_vault
 from connector.ledger import public_keys_from_jwks
+from connector.model.errors import SealBroken
 from connector.model.tags import Action, Purpose
 from connector.storage import copying, current_revision, head_revision, open_store, upgrade
 from providers.rehearsal.server import Config
@@ -124,3 +126,54 @@ def test_a_worker_gets_the_token_that_is_held_and_then_a_fresh_one(
     gateway.clock.sleep(3600 * 24)
     served = replace(gateway, egress=InProcess(rehearsal))  # type: ignore[arg-type]  # it drives exchanges
     assert fresh_token(served, worker, wanted).access_token != grant.access_token
+
+
+def test_rows_of_the_version_before_count_until_an_operator_says_that_it_is_gone(
+    upgraded: Callable[[], Gateway], released: dict[str, Any]
+) -> None:
+    gateway, tenant, sub = upgraded(), released["tenant"], released["sub"]
+    visited = released["now"] + 1
+
+    def age() -> str:
+        with gateway.store.read() as tx:
+            found = people.find_user(tx, gateway.vault, tenant, sub)
+        assert found is not None
+        return found.age.value
+
+    def write(sql: str) -> None:
+        with gateway.store.transaction() as tx:
+            assert tx.run(sql, sub=sub, at=visited) == 1
+
+    assert age() == "ok"
+    with gateway.store.transaction() as tx:
+        user = people.find_user(tx, gateway.vault, tenant, sub)
+        assert user is not None
+        people.visit(tx, gateway.vault, user)
+    write("UPDATE users SET age = 'child', last_visit_at = :at WHERE sub = :sub")  # as the version before does
+    assert age() == "child"
+    assert verify_vault(gateway.store, gateway.vault, gateway.clock).broken == 0
+
+    done = seal_rows(gateway.store, gateway.vault)
+    assert (done.rows, done.before) == (len(released["tables"]["users"]), False)
+    assert seal_rows(gateway.store, gateway.vault).before
+    with gateway.store.read() as tx:
+        assert seals_demanded(tx, gateway.vault)
+    assert age() == "child"
+    assert verify_vault(gateway.store, gateway.vault, gateway.clock).broken == 0
+    for altered in ("age = 'ok'", "seal = NULL"):
+        write(f"UPDATE users SET {altered}, last_visit_at = :at WHERE sub = :sub")
+        with pytest.raises(SealBroken):
+            age()
+
+
+@pytest.mark.parametrize("undone", ["DELETE FROM vault_canaries", "UPDATE vault_canaries SET epoch = 1"])
+def test_who_writes_to_the_database_cannot_take_that_back(
+    upgraded: Callable[[], Gateway], released: dict[str, Any], undone: str
+) -> None:
+    gateway = upgraded()
+    seal_rows(gateway.store, gateway.vault)
+    with gateway.store.transaction() as tx:
+        tx.run("UPDATE users SET seal = NULL")
+        tx.run(undone)
+        with pytest.raises(SealBroken):
+            people.find_user(tx, gateway.vault, released["tenant"], released["sub"])

@@ -65,7 +65,7 @@ def test_an_altered_tenant_key_is_found(vault: Vault, tx: FakeTransaction) -> No
     [
         ("DELETE FROM vault_canaries", "canary_missing"),
         ("UPDATE vault_canaries SET sealed = x'00'", "canary_broken"),
-        ("UPDATE vault_canaries SET epoch = 2", "canary_broken"),
+        ("UPDATE vault_canaries SET epoch = 1", "canary_broken"),
         ("UPDATE data_keys SET wrapped = NULL", "canary_broken"),
         ("DELETE FROM data_keys", "canary_broken"),
         ("DELETE FROM tenant_keys WHERE purpose = 'wrap'", "canary_broken"),
@@ -176,4 +176,4 @@ def test_no_key_is_made_beside_keys_that_do_not_open_and_without_the_refusal_the
         other.create_tenant(tx, "ten_b")
     monkeypatch.setattr(Vault, "_refuse_foreign_database", lambda *_: None)
     other.create_tenant(tx, "ten_b")
-    assert other.key(tx, start_checks.canary_owner("ten_b")).epoch == 1
+    assert other.key(tx, start_checks.canary_owner("ten_b")).epoch == start_checks.SEALS_DEMANDED

@@ -209,7 +209,7 @@ class _Move:
         return Adopted("renewed", held.id, held.sub, verified)
 
     def _renew(self, held: Connection, adoption: Adoption | None, landed: Landed) -> None:
-        user = people.find_user(self.tx, held.tenant_id, held.sub)
+        user = people.find_user(self.tx, self.gateway.vault, held.tenant_id, held.sub)
         if user is None:
             raise NotFound("user", detail=f"{held.id} has no user")
         connection = connections.reland(self.tx, self.gateway.vault, held, landed, now=self.tx.now(), authorized=False)

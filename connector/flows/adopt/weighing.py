@@ -65,7 +65,7 @@ def weigh(case: Case, *, learn: bool) -> Person:
     if learn:
         people.remember_refused(tx, gateway.vault, tenant_id, named)
         if user is not None and user.age is not Age.CHILD:
-            people.set_age(tx, user, Age.CHILD)
+            people.set_age(tx, gateway.vault, user, Age.CHILD)
     raise RefusedByPolicy(
         decision.clause,
         "The account belongs to somebody under 13. Revoke the token at the provider and delete what is kept of it.",
@@ -78,7 +78,7 @@ def _user(case: Case, identity: Identity | None) -> User | None:
     sub = case.wanted.user or (None if identity is None else identity.sub)
     if sub is None:
         return None
-    user = people.find_user(case.tx, case.tenant_id, sub)
+    user = people.find_user(case.tx, case.gateway.vault, case.tenant_id, sub)
     if user is None or user.account is not AccountState.OPEN:
         raise NotFound("user", code="unknown_user")
     if identity is not None and identity.sub != user.sub:

@@ -21,8 +21,8 @@ def end_for_child(ending: Ending, tx: Transaction, connection: Connection, user:
     end_in(ending, tx, "refused", error="under_age")  # before the revocation, which calls off what is under way
     if user.age is Age.CHILD_PARENT_OK:
         return
-    people.set_age(tx, user, Age.CHILD)
     vault = ending.gateway.vault
+    people.set_age(tx, vault, user, Age.CHILD)
     for held in connections.of_user(tx, vault, connection.tenant_id, user.sub):
         locked = connections.find_for_update(tx, vault, held.id)
         if locked is not None and locked.state is not ConnectionState.SHREDDED:

@@ -270,7 +270,7 @@ def _live_now(run: _Run, tx: Transaction) -> tuple[Connection, User]:
 def _checked(run: _Run, tx: Transaction, connection: Connection | None) -> tuple[Connection, User]:
     if connection is None or connection.ended:
         raise Gone("revoked", "The connection ended.")
-    user = people.find_user(tx, run.row.tenant_id, connection.sub)
+    user = people.find_user(tx, run.gateway.vault, run.row.tenant_id, connection.sub)
     if user is None or user.account is not Account.OPEN:
         raise Gone("deleted", "The account was deleted.")
     return connection, people.trusted(tx, run.gateway.vault, user)

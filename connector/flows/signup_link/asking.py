@@ -165,7 +165,7 @@ def _who_is_meant(
 ) -> tuple[str | None, Connection | None]:
     link_user = parameters.get("link_user")
     if link_user is not None:
-        user = people.find_user(tx, client.tenant_id, link_user)
+        user = people.find_user(tx, vault, client.tenant_id, link_user)
         if user is None or user.account is not Account.OPEN:
             answer.invalid("link_user names no user of this app.", code="unknown_user")
     connection_id = parameters.get("connection")

@@ -36,7 +36,7 @@ def check(landing: Landing, user: User | None) -> Age | GrantRefused:
     if age is not Age.CHILD:
         return GrantRefused("refused", decision.explanation, clause=decision.clause, detail=decision.rule_id)
     if user is not None and user.age is not Age.CHILD:
-        people.set_age(landing.tx, user, Age.CHILD)  # from here on every decision about them refuses
+        people.set_age(landing.tx, landing.gateway.vault, user, Age.CHILD)  # from here on all about them is refused
     return GrantRefused(
         "under_age", "People under 13 cannot register.", clause=decision.clause, detail=decision.rule_id
     )

@@ -82,7 +82,7 @@ def _who(landing: Landing) -> _Person | GrantRefused:
     if problem is not None:
         return problem
     sub = link_user or (None if identity is None else identity.sub)
-    user = None if sub is None else people.find_user(tx, tenant, sub)
+    user = None if sub is None else people.find_user(tx, landing.gateway.vault, tenant, sub)
     age = gate.check(landing, user)
     return age if isinstance(age, GrantRefused) else _Person(user, identity, age)
 
@@ -187,7 +187,7 @@ def _answer(landing: Landing, user: User, connection: Connection) -> SignedIn:
 
 def _user(landing: Landing, person: _Person) -> User:
     if person.user is not None:
-        return people.visit(landing.tx, person.user)
+        return people.visit(landing.tx, landing.gateway.vault, person.user)
     tenant = landing.arrival.client.tenant_id
     user = people.create_user(landing.tx, landing.gateway.vault, tenant, age=person.age)
     if person.age is Age.CHILD_PARENT_OK:

@@ -61,7 +61,7 @@ def test_clause_1_a_contact_who_is_a_child_is_dropped_and_counted(town):
 
 def test_clause_1_every_connection_of_a_child_ends_not_only_the_one_that_told(town):
     with town.store.read() as tx:  # both are one person's
-        person = people.find_user(tx, town.house.tenant.id, town.connection().sub)
+        person = people.find_user(tx, town.gateway.vault, town.house.tenant.id, town.connection().sub)
     second = town.connection(town.connect("bo", user=person))
     set_person(town, born="2020-01-01")
     imported(town)
@@ -114,7 +114,7 @@ def test_clause_1_the_connection_of_a_child_ends_with_all_that_came_through_it(t
 
 def test_clause_1_a_verified_parent_keeps_the_connection_and_nothing_of_the_profile_comes_in(town):
     with town.store.transaction() as tx:
-        set_age(tx, user_of(town), Age.CHILD_PARENT_OK)
+        set_age(tx, town.gateway.vault, user_of(town), Age.CHILD_PARENT_OK)
     set_person(town, born="2020-01-01")
 
     imported(town)
@@ -254,7 +254,7 @@ def test_an_owner_whose_age_was_corrected_to_child_is_closed_at_once(town):
     imported(town)
     assert profile_values(town)
     with town.store.transaction() as tx:
-        set_age(tx, user_of(town), Age.CHILD)
+        set_age(tx, town.gateway.vault, user_of(town), Age.CHILD)
     assert profile_values(town) == {}
 
 

@@ -304,7 +304,7 @@ def test_revoked_after_the_bytes_had_left_the_truth_is_added(town):
 def test_clause_1_nothing_of_a_child_leaves(town):
     typed(town, PHONE)
     with town.store.transaction() as tx:
-        set_age(tx, user_of(town), Age.CHILD)
+        set_age(tx, town.gateway.vault, user_of(town), Age.CHILD)
     push_all(town)
     assert deliveries(town)[0]["outcome"]["clause"] == "1"
     assert writes(town) == []

@@ -248,3 +248,6 @@ def upgrade() -> None:
         batch_op.create_index(
             "uq_refused_accounts_next", ["tenant_id", "integration_id", "subject_index_next"], unique=True
         )
+
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("seal", sa.LargeBinary(), nullable=True))
