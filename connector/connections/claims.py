@@ -6,16 +6,19 @@ written, and the fence that keeps a late answer from landing over a newer one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.connections.connection import Connection
-from connector.connections.moves import move
-from connector.connections.rows import find_for_update
+from connector.connections.moves import claim_all, move
+from connector.connections.rows import checked, find_for_update, lock_rows
+from connector.model.errors import SealBroken
 from connector.model.states import ConnectionState
 from connector.storage import Row, Transaction
 from connector.storage.guards import DUE_AT, DUE_WHERE, WANTED_WHERE
-from vault import Vault
+from vault import DataKey, Owner, Vault
 
+SET_ASIDE_MS = 60_000
 _CLAIMABLE = (ConnectionState.EXPIRED, ConnectionState.ACTIVE)
 
 
@@ -50,12 +53,7 @@ def claim_refresh(
     """
     connection = find_for_update(tx, vault, connection_id)
     now = tx.now()
-    if connection is None or not connection.can_refresh or connection.next_attempt_at > now:
-        return None
-    taken_over = connection.state is ConnectionState.REFRESHING
-    if taken_over and not _abandoned(connection, now if leases_count else 0, dead_owners):
-        return None
-    if not taken_over and not _wanted(connection, now, seen_generation):
+    if connection is None or not _may_claim(connection, now, dead_owners, seen_generation, leases_count=leases_count):
         return None
     claimed = move(
         tx,
@@ -72,7 +70,47 @@ def claim_refresh(
             "attempts": connection.attempts + 1,
         },
     )
-    return Claim(claimed, claimed.fence, now + lease_ms, taken_over)
+    return Claim(claimed, claimed.fence, now + lease_ms, _is_taken_over(connection))
+
+
+def claim_refreshes(
+    tx: Transaction,
+    vault: Vault,
+    ids: Sequence[str],
+    *,
+    worker: str,
+    lease_ms: int,
+    dead_owners: frozenset[str] = frozenset(),
+    leases_count: bool = True,
+    set_aside_ms: int = SET_ASIDE_MS,
+) -> list[Claim]:
+    """Claim what of these is due or abandoned, in one transaction and two statements; in the order of `ids`.
+
+    As `claim_refresh` does for one, for whoever comes because refreshes are due. What somebody else holds is passed
+    over without waiting (PostgreSQL). A row without its seal is logged, claimed by nobody and left alone for
+    `set_aside_ms`, so that it keeps the others from nothing.
+    """
+    now = tx.now()
+    keys: dict[str, DataKey] = {}
+    wanted: list[Connection] = []
+    for row in lock_rows(tx, ids):
+        tenant_id = row["tenant_id"]
+        if tenant_id not in keys:
+            keys[tenant_id] = vault.key(tx, Owner(tenant_id, "tenant", tenant_id))
+        try:
+            connection = checked(row, keys[tenant_id])
+        except SealBroken:
+            postpone(tx, row["id"], now + set_aside_ms)
+            continue
+        if _may_claim(connection, now, dead_owners, None, leases_count=leases_count):
+            wanted.append(connection)
+    order = {one: number for number, one in enumerate(ids)}
+    wanted.sort(key=lambda connection: order[connection.id])
+    claimed = claim_all(tx, keys, wanted, worker=worker, lease_until=now + lease_ms)
+    return [
+        Claim(after, after.fence, now + lease_ms, _is_taken_over(before))
+        for before, after in zip(wanted, claimed, strict=True)
+    ]
 
 
 def due_refreshes(tx: Transaction, *, limit: int) -> list[str]:
@@ -145,6 +183,25 @@ def _by(tx: Transaction, index: str) -> str:
 
 def _ids(rows: list[Row]) -> list[str]:
     return [row["id"] for row in rows]
+
+
+def _may_claim(
+    connection: Connection,
+    now: int,
+    dead_owners: frozenset[str],
+    seen_generation: int | None,
+    *,
+    leases_count: bool,
+) -> bool:
+    if not connection.can_refresh or connection.next_attempt_at > now:
+        return False
+    if _is_taken_over(connection):
+        return _abandoned(connection, now if leases_count else 0, dead_owners)
+    return _wanted(connection, now, seen_generation)
+
+
+def _is_taken_over(connection: Connection) -> bool:
+    return connection.state is ConnectionState.REFRESHING
 
 
 def _abandoned(connection: Connection, now: int, dead_owners: frozenset[str]) -> bool:

@@ -7,8 +7,8 @@ nothing and says so: an answer that comes too late never overwrites what happene
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from connector.connections.connection import TABLE, Connection, NewConnection, from_row, sealed_fields
@@ -17,7 +17,7 @@ from connector.connections.landing import Landed
 from connector.model.errors import Conflict
 from connector.model.states import ConnectionState, may_move
 from connector.storage import Transaction
-from vault import Owner, Vault
+from vault import DataKey, Owner, Vault
 
 _COLUMNS = tuple(Connection.__dataclass_fields__)  # the row and the value have the same names
 # What no move changes is not written: an index over it is left alone, and a name that was forgotten stays forgotten.
@@ -201,6 +201,78 @@ def move(
     return from_row(row)
 
 
+def claim_all(
+    tx: Transaction,
+    keys: Mapping[str, DataKey],
+    connections: Sequence[Connection],
+    *,
+    worker: str,
+    lease_until: int,
+) -> list[Connection]:
+    """Bring many connections to `refreshing` under one worker's lease, in one statement: as many single moves would.
+
+    Args:
+        keys: the tenants' keys, by tenant.
+        connections: as they were read and locked in this transaction.
+        worker: who holds them from now on, each with a fence of its own.
+        lease_until: ms.
+
+    Raises:
+        IllegalMove: the table of moves does not lead there.
+        LostClaim: one was not locked, and moved on.
+    """
+    now, claimed = tx.now(), []
+    for connection in connections:
+        if not may_move(connection.state, ConnectionState.REFRESHING):
+            raise IllegalMove(connection, ConnectionState.REFRESHING)
+        after = replace(
+            connection,
+            state=ConnectionState.REFRESHING,
+            state_since=connection.state_since if connection.state is ConnectionState.REFRESHING else now,
+            fence=connection.fence + 1,
+            lease_owner=worker,
+            lease_until=lease_until,
+            intent_at=connection.intent_at or now,
+            attempts=connection.attempts + 1,
+        )
+        claimed.append(after)
+    seals = [keys[one.tenant_id].seal_row(TABLE, sealed_fields(_as_row(one))) for one in claimed]
+    given: dict[str, str | int] = {"now": now, "worker": worker, "until": lease_until}
+    if _write_claims(tx, [(one.id, one.generation, one.fence) for one in claimed], seals, given) != len(claimed):
+        raise LostClaim("one of many")
+    return claimed
+
+
+_CLAIM = """UPDATE connections SET state = 'refreshing', fence = connections.fence + 1, seal = {seal},
+  state_since = CASE WHEN state = 'refreshing' THEN state_since ELSE :now END, attempts = attempts + 1,
+  lease_owner = :worker, lease_until = :until, intent_at = COALESCE(intent_at, :now)"""
+
+
+def _write_claims(
+    tx: Transaction, claimed: Sequence[tuple[str, int, int]], seals: Sequence[bytes], given: Mapping[str, str | int]
+) -> int:
+    if tx.dialect == "postgresql":  # one statement for all: each further one is a way to the server and a plan
+        return tx.run(
+            f"""{_CLAIM.format(seal="v.seal")}
+                FROM unnest(CAST(:ids AS text[]), CAST(:generations AS bigint[]), CAST(:fences AS bigint[]),
+                            CAST(:seals AS bytea[])) AS v (id, generation, fence, seal)
+                WHERE connections.id = v.id AND connections.generation = v.generation
+                  AND connections.fence = v.fence - 1""",
+            ids=[one for one, _, _ in claimed],
+            generations=[generation for _, generation, _ in claimed],
+            fences=[fence for _, _, fence in claimed],
+            seals=list(seals),
+            **given,
+        )
+    return tx.many(
+        f"{_CLAIM.format(seal=':seal')} WHERE id = :id AND generation = :generation AND fence = :fence - 1",
+        [
+            {"id": one, "generation": generation, "fence": fence, "seal": seal, **given}
+            for (one, generation, fence), seal in zip(claimed, seals, strict=True)
+        ],
+    )
+
+
 def _seal(tx: Transaction, vault: Vault, row: dict[str, Any]) -> bytes:
     tenant_key = vault.key(tx, Owner(row["tenant_id"], "tenant", row["tenant_id"]))
     return tenant_key.seal_row(TABLE, sealed_fields(row))
@@ -220,7 +292,7 @@ def _of_landing(landed: Landed) -> dict[str, str | int | None]:
 
 
 def _as_row(connection: Connection) -> dict[str, Any]:
-    row = asdict(connection)
+    row = {name: getattr(connection, name) for name in _COLUMNS}  # asdict would copy every value: ten times as slow
     row["state"] = connection.state.value
     row["can_refresh"] = int(connection.can_refresh)
     row["granted_scopes"] = json.dumps(connection.granted_scopes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -43,6 +44,15 @@ def find_for_update(tx: Transaction, vault: Vault, connection_id: str) -> Connec
     lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
     row = tx.one(f"SELECT * FROM connections WHERE id = :id {lock}", id=connection_id)
     return None if row is None else read_row(tx, vault, row)
+
+
+def lock_rows(tx: Transaction, ids: Sequence[str]) -> list[Row]:
+    """Those of the rows that nobody else holds, locked until the transaction ends, seals not yet checked."""
+    if tx.dialect == "postgresql":
+        return tx.all(
+            "SELECT * FROM connections WHERE id = ANY(CAST(:ids AS text[])) FOR UPDATE SKIP LOCKED", ids=list(ids)
+        )
+    return tx.all("SELECT * FROM connections WHERE id IN (SELECT value FROM json_each(:ids))", ids=json.dumps(ids))
 
 
 def of_user(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> list[Connection]:

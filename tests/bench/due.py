@@ -4,8 +4,8 @@
     python -m tests.bench.due --url postgresql+psycopg://… --connections 100000      on an empty database
 
 Most are not due; a tenth is overdue and backs off from a provider that is down, which is what used to be scanned.
-Claims check a seal and write one. In earnest each is committed to the disk by itself; a hundred in one commit show what
-is the disk's part of that.
+Claims check a seal and write one. One by one, each is committed to the disk by itself; a hundred at once are two
+statements and one commit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from providers.secret import Secret
 from vault import FileKeySource, Owner, Vault
 
 TENANT = "ten_bench"
-REAL = 300
+ROUNDS = 20
+REAL = (ROUNDS + 2) * 100
 BATCH = 100
 LOOKS = 100
 HOUR_MS = 3_600_000
@@ -40,13 +41,14 @@ def measure(store: Store, folder: Path, many: int) -> dict[str, float]:
     if len(ids) != BATCH:
         raise RuntimeError("not enough is due")
     one_by_one = [_timed_ms(lambda one=one: _claim(store, vault, [one])) for one in ids]
-    together = _timed_ms(lambda: _claim(store, vault, _due(store)))
+    together = sorted(_timed_ms(lambda: _claim_all(store, vault, _due(store))) for _ in range(ROUNDS))
     return {
         f"what is due among {many:,}, {BATCH} at a time, ms (median)": statistics.median(looks),
         f"what is due among {many:,}, {BATCH} at a time, ms (p99)": looks[int(LOOKS * 0.99) - 1],
         f"{BATCH} claims among {many:,}, each committed by itself, ms": sum(one_by_one),
         f"one claim among {many:,}, ms (median)": statistics.median(one_by_one),
-        f"{BATCH} claims among {many:,}, found and committed together, ms": together,
+        f"{BATCH} claims among {many:,}, found and committed together, ms (median)": statistics.median(together),
+        f"{BATCH} claims among {many:,}, found and committed together, ms (most)": together[-1],
     }
 
 
@@ -95,6 +97,12 @@ def _claim(store: Store, vault: Vault, ids: list[str]) -> None:
         for one in ids:
             if connections.claim_refresh(tx, vault, one, worker="wrk_bench", lease_ms=15_000) is None:
                 raise RuntimeError("it could not be claimed")
+
+
+def _claim_all(store: Store, vault: Vault, ids: list[str]) -> None:
+    with store.transaction() as tx:
+        if len(connections.claim_refreshes(tx, vault, ids, worker="wrk_bench", lease_ms=15_000)) != BATCH:
+            raise RuntimeError("not all could be claimed")
 
 
 def _timed_ms(act: Callable[[], object]) -> float:

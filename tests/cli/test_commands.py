@@ -32,8 +32,9 @@ ANNOUNCED = [
     *("vault-verify", "vault-rotate", "vault-backup", "vault-restore"),
     "database-copy",
 ]
-# Further than the contract, each by a record in docs/decisions/ (38, 41).
+# Further than the contract, each by a record in docs/decisions/ (38, 41, 42).
 FURTHER = ["disclosures-announce", "disclosures-list", "disclosures-erasures", "disclosures-told", "reports-usage"]
+FURTHER += ["vault-seal"]
 COMMANDS = dict(document.commands(main))
 
 
