@@ -24,10 +24,10 @@ RUNTIME := $(VENV)/.stamp-runtime-$(call hash,$(LOCKS)/build.lock $(LOCKS)/runti
 TEST    := $(VENV)/.stamp-test-$(call hash,$(LOCKS)/test.lock pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers lint bench chaos setup lock clean
+.PHONY: help demo test peers lint bench chaos provider setup lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## run the whole main job on embedded defaults (ARGS=--walkthrough plays it in the terminal)
 	@$(BIN)/connector demo $(ARGS)
@@ -53,6 +53,9 @@ chaos: $(TEST) ## kill, freeze, starve and cut off real processes, and count wha
 	@TMPDIR=$(TESTTMP) $(BIN)/python -m tests.chaos $(ARGS)
 	@$(if $(ARGS),true,LIFE_EXAMPLES=200 CONNECTOR_STORIES=4 TMPDIR=$(TESTTMP) $(BIN)/pytest -q \
 	  tests/proofs/test_connection_life.py tests/proofs/test_the_real_gateway.py)
+
+provider: $(TEST) ## check one entry of the catalogue: form, sense, contract (NAME=github, or files)
+	@$(BIN)/python -m tests.contracts $(NAME)
 
 setup: $(TEST) ## the virtual environment with everything for development, and nothing else
 

@@ -31,7 +31,7 @@ from vault import Owner, VaultError
 BATCH = 20
 LEASE_MS = 30_000
 DEADLINE_S = 10.0
-SHARED_SCOPES = frozenset({"grant", "account"})
+SHARED_SCOPES = frozenset({"grant", "account", "unknown"})  # where nobody says, the careful guess
 
 _log = structlog.get_logger("revoke")
 _draw = random.SystemRandom().random

@@ -49,7 +49,8 @@ class OpenIDConnect:
         client_authentication: client_secret_basic or client_secret_post, where the metadata does not decide it.
         par: "required" (default: pushed where the provider demands it), "yes" (pushed where it can), "no" (never).
 
-    A provider that differs in a few words builds on this class: `issuer`, `scopes` and `extra_params` are its hooks.
+    A provider that differs in a few words builds on this class: `issuer`, `scopes`,
+    `extra_params`, `client_authentication` and `read_answer` are its hooks.
     """
 
     name = "oidc"
@@ -79,6 +80,14 @@ class OpenIDConnect:
             "max_age": "" if ask.max_age is None or prompt == "none" else str(ask.max_age),
         }
         return {name: value for name, value in wanted.items() if value}
+
+    def client_authentication(self, registration: Registration) -> str:
+        """How the operator wants the client to authenticate; "" where the metadata may decide."""
+        return registration.settings.get("client_authentication", "")
+
+    def read_answer(self, response: Response) -> dict[str, Any]:
+        """A token answer as RFC 6749 has it."""
+        return response.json()
 
     # ---- authorises ------------------------------------------------------------------------------------------------
 
@@ -176,7 +185,7 @@ class OpenIDConnect:
                 "no_revocation_endpoint",
                 "This provider lets no app end a grant. End it on the provider's own pages.",
             )
-        method = metadata.authentication(registration.settings.get("client_authentication", ""))
+        method = metadata.authentication(self.client_authentication(registration))
         return (yield from revoke_token(metadata.revocation_endpoint, registration, grant, method=method))
 
     def profile(self, registration: Registration, grant: Grant, categories: frozenset[str]) -> Exchange[Page]:
@@ -191,7 +200,7 @@ class OpenIDConnect:
     # ---- inside ------------------------------------------------------------------------------------------------------
 
     def _push(self, registration: Registration, metadata: Metadata, params: list[tuple[str, str]]) -> Exchange[str]:
-        method = metadata.authentication(registration.settings.get("client_authentication", ""))
+        method = metadata.authentication(self.client_authentication(registration))
         endpoint = metadata.pushed_authorization_request_endpoint
         response = yield from read(client_request(endpoint, params, registration, method))
         if not response.ok:
@@ -204,9 +213,9 @@ class OpenIDConnect:
     def _tokens(
         self, registration: Registration, metadata: Metadata, fields: list[tuple[str, str]], now: int
     ) -> Exchange[TokenAnswer]:
-        method = metadata.authentication(registration.settings.get("client_authentication", ""))
+        method = metadata.authentication(self.client_authentication(registration))
         request = client_request(metadata.token_endpoint, fields, registration, method)
-        return (yield from request_tokens(request, now=now))
+        return (yield from request_tokens(request, now=now, reader=self.read_answer))
 
     def _take_apart(self, registration: Registration, text: Secret) -> Token:
         return take_apart(text, allowed_algorithms(registration.settings.get("algorithms", "")))

@@ -94,9 +94,7 @@ def _decision(  # noqa: PLR0917  what, by whose choice, under whose terms
 
 def _granted(connection: Connection, whole: Integrated) -> frozenset[Category]:
     """What the granted scopes open, by the catalogue. An unknown scope opens nothing."""
-    scopes = whole.entry.scopes
-    words = {word for scope in connection.granted_scopes if scope in scopes for word in scopes[scope].imports}
-    return frozenset(Category(word) for word in words)
+    return frozenset(Category(word) for word in whole.entry.opens(*connection.granted_scopes))
 
 
 def _noticed(gateway: Gateway, tx: Transaction, choice: Consent | None) -> frozenset[Category]:

@@ -151,6 +151,9 @@ def notice_of(
     return replace(notice, hash=_fingerprint(notice))
 
 
+_ALWAYS_OPEN = "What your account shows to every app that you connect"  # where no scope opens it
+
+
 def asked_scopes(
     entry: Entry, integration: Integration, more: tuple[str, ...], imports: tuple[str, ...], claims: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -197,6 +200,8 @@ def _line(gateway: Gateway, entry: Entry, scopes: tuple[str, ...], word: str) ->
     categories = {category.value for category in CATEGORIES_OF[word]}
     facts = [entry.scopes[scope] for scope in scopes if scope in entry.scopes]
     holds = tuple(each.words for each in facts if categories & set(each.imports))
+    if categories & entry.opens() and not holds:
+        holds = (_ALWAYS_OPEN,)
     retention = gateway.settings.policy.retention
     kept = retention.people if word == "contacts" else min(retention.profile, retention.contact)
     return ImportLine(word, _TITLES[word], holds, kept.days)

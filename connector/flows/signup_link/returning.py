@@ -194,7 +194,7 @@ def _hold(gateway: Gateway, whole: Integrated, answer: _Answer) -> Secret:
     """Seal the provider's code, and make ours. The state is spent with it: of two that come, one gets here."""
     code = Secret(new_secret())
     authorization, fields = answer.authorization, answer.fields
-    lifetime_s = max(LEAST_S, min(CODE_LIFETIME_S, whole.entry.code_lifetime_s - SPARE_S))
+    lifetime_s = max(LEAST_S, min(CODE_LIFETIME_S, whole.entry.code_lives_s - SPARE_S))
     known = {"code", "state", "iss", "handle"}
     try:
         with gateway.store.transaction() as tx:
