@@ -137,9 +137,16 @@ class Linked:
 
 
 def connect(
-    gateway: Gateway, house: House, provider: State, person: str = "ada", user: User | None = None, **how: Any
+    gateway: Gateway,
+    house: House,
+    provider: State,
+    person: str = "ada",
+    user: User | None = None,
+    *,
+    ago_s: int = 0,
+    **how: Any,
 ) -> str:
-    """What a sign-up leaves behind, without the sign-up; with `user`, what linking leaves behind."""
+    """What a sign-up leaves behind, without the sign-up; with `user`, what linking leaves behind; `ago_s`: how long."""
     client_id = house.integration.client_id
     theirs = TheirGrant("g_" + secrets.token_hex(8), client_id, person, SCOPES, gateway.clock.now() // 1000)
     provider.grants[theirs.id] = theirs
@@ -150,10 +157,12 @@ def connect(
         "scopes": SCOPES,
         **how,
     }
-    return establish(gateway, house, Grant(**parts), subject=f"{person}-{theirs.id}", user=user)
+    return establish(gateway, house, Grant(**parts), subject=f"{person}-{theirs.id}", user=user, ago_s=ago_s)
 
 
-def establish(gateway: Gateway, house: House, grant: Grant, *, subject: str, user: User | None = None) -> str:
+def establish(
+    gateway: Gateway, house: House, grant: Grant, *, subject: str, user: User | None = None, ago_s: int = 0
+) -> str:
     """A user, an identity and an active connection that holds `grant`; its id. `user`: somebody who is there."""
     integration, tenant = house.integration, house.tenant
     with gateway.store.transaction() as tx:
@@ -172,7 +181,12 @@ def establish(gateway: Gateway, house: House, grant: Grant, *, subject: str, use
             issuer=integration.issuer,
         )
         landed = landed_from(
-            grant, asked=SCOPES, sent_at=tx.now(), refresh_model="rotating", access_ttl_s=300, draw=0.5
+            grant,
+            asked=SCOPES,
+            sent_at=tx.now() - 1000 * ago_s,
+            refresh_model="rotating",
+            access_ttl_s=300,
+            draw=0.5,
         )
         made = connections.establish(tx, gateway.vault, new, landed, now=tx.now())
         tokens.store(
@@ -201,14 +215,14 @@ def linked(tmp_path: Path, store: Store, clock: ManualClock, *, config: Config |
 
 @contextmanager
 def linked_over_sockets(
-    tmp_path: Path, store: Store, clock: Any, *, config: Config | None = None, **more: Any
+    tmp_path: Path, store: Store, clock: Any, *, config: Config | None = None, ago_s: int = 0, **more: Any
 ) -> Iterator[Linked]:
     """The same with Rehearsal on a socket, for what only a socket can do."""
     config = config or Config()
     config.now, config.new_key = clock.now, shared_key
     with start("127.0.0.1:0", config) as server:
         made = Linked(make_house(tmp_path, store, clock, rehearsal_url=server.url, **more), server.app)
-        made.connect()
+        made.connect(ago_s=ago_s)
         yield made
 
 

@@ -101,14 +101,16 @@ def nursery() -> Iterator[Nursery]:
 
 @pytest.fixture
 def rig(tmp_path, open_another, nursery) -> Iterator[Callable[..., Rig]]:
-    """A function that makes a rig: `rig(rotation="strict")`."""
+    """A function that makes a rig: `rig(rotation="strict")`. With `worn`, the token that is held has run out."""
     opened: list[Callable[[], None]] = []
 
     @contextmanager
-    def made(**config: object) -> Iterator[Rig]:
+    def made(*, worn: bool = False, **parts: object) -> Iterator[Rig]:
         store = open_another(SystemClock())
-        given = {"access_token_s": 2, **config}
-        with linked_over_sockets(tmp_path, store, SystemClock(), config=Config(**given)) as linked:
+        given = {"access_token_s": 2, **parts}
+        config = Config(**given)
+        ago_s = config.access_token_s if worn else 0
+        with linked_over_sockets(tmp_path, store, SystemClock(), config=config, ago_s=ago_s) as linked:
             one = Rig(linked, tmp_path, nursery)
             try:
                 yield one

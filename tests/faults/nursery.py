@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).parents[2]
 _LOOK_EVERY_S = 0.01
@@ -36,6 +36,14 @@ class Child:
         self.pid = pid
         self.stdout = stdout
         self._ended = ended
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.wait()
+        self.stdout.close()
 
     def send_signal(self, number: int) -> None:
         """Nothing happens to one that has ended."""

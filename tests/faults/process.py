@@ -4,6 +4,7 @@
     main("ask", settings, how, connection id, tenant id)            says "handed" or the error's code
     main("write", settings, how, times)                             writes so often, and says how that went
     main("copy", settings, how, file)                               copies a SQLite database while it is written
+    main("rotate", {}, {}, url, key file, kind, phase, calls)       rotates keys (see `rotation`)
 
 `how` says what is different from a gateway in earnest: what it believes of the provider, how long its lease is, which
 of its defences is switched off (see `unsafe`).
@@ -40,6 +41,7 @@ from connector.work import Presence
 from connector.worker import Worker
 from providers import catalogue
 from tests.faults import unsafe
+from tests.faults.rotation import rotate
 from tests.gateways import shipped_policy
 
 
@@ -56,6 +58,8 @@ def main(role: str, settings: dict[str, Any], how: Mapping[str, Any], *given: st
         wrapper_class=structlog.make_filtering_bound_logger(how.get("log", logging.CRITICAL)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # what it says to tests goes to the other one
     )
+    if role == "rotate":
+        return rotate(*given)
     _differ(how)
     gateway = app.build(development(**settings), policy=shipped_policy())
     if role == "worker":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -44,7 +46,7 @@ def taken_over(rig: Rig) -> None:
 
 @pytest.mark.parametrize("step", ["after_claim", "after_send"])
 def test_f08_who_slept_through_the_lease_overwrites_nothing_and_sends_nothing_more(rig, step):
-    one = rig(rotation="grace")
+    one = rig(rotation="grace", worn=True)
     town = one.linked
     sleeper = frozen(one, step, **SHORT)
     taken_over(one)
@@ -60,7 +62,7 @@ def test_f08_who_slept_through_the_lease_overwrites_nothing_and_sends_nothing_mo
 
 
 def test_f08_at_a_strict_provider_the_sleeper_does_not_end_the_grant(rig):
-    one = rig(rotation="strict")
+    one = rig(rotation="strict", worn=True)
     sleeper = frozen(one, "after_claim", **SHORT)
     taken_over(one)
     sleeper.send_signal(signal.SIGCONT)
@@ -70,7 +72,7 @@ def test_f08_at_a_strict_provider_the_sleeper_does_not_end_the_grant(rig):
 
 
 def test_f08_twin_without_a_look_at_the_lease_the_sleeper_ends_the_grant(rig):
-    one = rig(rotation="strict")
+    one = rig(rotation="strict", worn=True)
     sleeper = frozen(one, "after_claim", **SHORT, without=["look"])
     taken_over(one)
     sleeper.send_signal(signal.SIGCONT)
@@ -80,9 +82,10 @@ def test_f08_twin_without_a_look_at_the_lease_the_sleeper_ends_the_grant(rig):
 
 @pytest.mark.parametrize("step", failpoints.STEPS)
 def test_f18_a_revocation_at_any_step_of_a_refresh_leaves_no_token_alive(rig, step):
-    one = rig(rotation="strict")
+    one = rig(rotation="strict", worn=True)
     town = one.linked
-    child = frozen(one, step, lease_ms=5_000, deadline_s=1.0)  # a revocation waits for a claim that still lives
+    lease_ms = 5_000 if step == "before_land" else LEASE_MS  # a revocation waits for a claim that still lives
+    child = frozen(one, step, lease_ms=lease_ms, deadline_s=1.0)
     revoking = threading.Thread(target=end, args=(one,))
     revoking.start()
     if step != "before_land":  # there SQLite's one writer is the one that stands still
@@ -99,12 +102,12 @@ def test_f18_a_revocation_at_any_step_of_a_refresh_leaves_no_token_alive(rig, st
 
 
 def test_f18_twin_without_the_fence_the_answer_brings_a_revoked_connection_back(rig):
-    one = rig(rotation="strict")
-    drop_guards(one)
-    child = frozen(one, "after_send", without=["fence"])
-    end(one)
-    child.send_signal(signal.SIGCONT)
-    child.wait()
+    one = rig(rotation="strict", worn=True)
+    with guards_down(one):
+        child = frozen(one, "after_send", without=["fence"])
+        end(one)
+        child.send_signal(signal.SIGCONT)
+        child.wait()
     assert one.linked.connection().state is ConnectionState.ACTIVE
     one.linked.fresh()
     assert handouts_after_the_end(one) > 0
@@ -131,15 +134,27 @@ def handouts_after_the_end(rig: Rig) -> int:
     return kinds[kinds.index("revoked") :].count("token_handout")
 
 
-def drop_guards(rig: Rig) -> None:
-    """The database refuses such a move as well; a twin has to do without that, too."""
+GUARDED = ("connections", "connection_tokens")
+
+
+@contextmanager
+def guards_down(rig: Rig) -> Iterator[None]:
+    """The database refuses such a move as well; a twin has to do without that, too. The next test has it again."""
     with rig.linked.store.transaction() as tx:
-        if tx.dialect == "sqlite":
+        if tx.dialect == "sqlite":  # a file of this test alone
             for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
                 tx.run(f'DROP TRIGGER "{row["name"]}"')
+            guarded: tuple[str, ...] = ()
         else:
-            tx.run("ALTER TABLE connections DISABLE TRIGGER USER")
-            tx.run("ALTER TABLE connection_tokens DISABLE TRIGGER USER")
+            guarded = GUARDED
+        for table in guarded:
+            tx.run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    try:
+        yield
+    finally:
+        with rig.linked.store.transaction() as tx:
+            for table in guarded:
+                tx.run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 assert refresh_attempt.DEADLINE_S * 1000 > LEASE_MS  # the one who takes over has a lease of the usual length

@@ -23,7 +23,7 @@ STORED = {"after_land"}
 @pytest.mark.parametrize("rotation", ["none", "strict", "grace"])
 @pytest.mark.parametrize("step", failpoints.STEPS)
 def test_a_process_killed_in_a_refresh_loses_nothing_that_can_be_saved(rig, step, rotation):
-    one = rig(rotation=rotation)
+    one = rig(rotation=rotation, worn=True)
     town = one.linked
     assert one.ask(f"{step}:kill").wait(30) == -signal.SIGKILL
     one.recover()

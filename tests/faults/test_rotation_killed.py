@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from connector import people
 from connector.people import NewIdentity
 from connector.storage import Store
 from tests.clock import ManualClock
+from tests.faults.nursery import Nursery
 from vault import Address, FileKeySource, Owner, Vault
 from vault.inventory import inventory
 
@@ -20,31 +20,6 @@ pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 KEYS = 1_500
 DEAD = -signal.SIGKILL
-
-RUNNER = """
-import os, signal, sys
-from pathlib import Path
-from connector.flows import rotate_indexes, rotate_keys, rotation_parts
-from connector.model.clock import SystemClock
-from connector.storage import open_store
-from vault import FileKeySource, Vault
-
-url, path, kind, phase, calls = sys.argv[1:]
-rotate_keys.DATA_KEY_BATCH = rotate_indexes.BATCH = 200
-left = int(calls)
-
-def tell(now, done, total):
-    global left
-    left -= now == phase
-    if now == phase and left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-source = FileKeySource(Path(path))
-store = open_store(url)
-parts = rotation_parts.Parts(store, Vault(source, now=SystemClock().now), source, "killed", tell)
-outcome = rotate_keys.rotate(parts, kind)
-sys.exit(0 if outcome.finished else 3)
-"""
 
 # Phase, and at which of its reports: rewrapping is killed in several batches, every other phase as it begins.
 KILLS = (
@@ -56,15 +31,23 @@ KILLS = (
 )
 
 
-def run(store: Store, path: Path, kind: str, phase: str = "never", calls: int = 0) -> int:
-    return subprocess.run(
-        [sys.executable, "-c", RUNNER, store.url, str(path), kind, phase, str(calls)], check=False
-    ).returncode
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(store: Store, tmp_path: Path, nursery: Nursery) -> Run:
+    """A function that rotates in a process of its own: its exit code."""
+
+    def run_it(kind: str, phase: str = "never", calls: int = 0) -> int:
+        with nursery.start("rotate", {}, store.url, str(tmp_path / "kek.json"), kind, phase, str(calls)) as child:
+            return child.wait(100)
+
+    return run_it
 
 
 @pytest.mark.parametrize("kind", ["kek", "tenant_keys"])
 def test_nothing_is_unreadable_or_left_behind_after_kills_in_every_phase(
-    store: Store, clock: ManualClock, tmp_path: Path, kind: str
+    store: Store, clock: ManualClock, tmp_path: Path, run: Run, kind: str
 ) -> None:
     path = tmp_path / "kek.json"
     vault = Vault(FileKeySource.create(path), now=clock.now)
@@ -75,9 +58,9 @@ def test_nothing_is_unreadable_or_left_behind_after_kills_in_every_phase(
             owner = Owner("ten_a", "user", str(number))
             sealed[owner] = vault.create_key(tx, owner).seal(_address(owner), owner.id.encode(), generation=1)
 
-    killed = [run(store, path, kind, *kill) for kill in KILLS]
+    killed = [run(kind, *kill) for kill in KILLS]
     assert killed.count(DEAD) >= (5 if kind == "kek" else 8), killed
-    assert run(store, path, kind) == 0
+    assert run(kind) == 0
 
     reader = Vault(FileKeySource(path), now=clock.now)
     with store.read() as tx:
@@ -90,7 +73,7 @@ def test_nothing_is_unreadable_or_left_behind_after_kills_in_every_phase(
 
 
 def test_everybody_is_found_after_index_keys_were_killed_in_every_phase(
-    store: Store, clock: ManualClock, tmp_path: Path
+    store: Store, clock: ManualClock, tmp_path: Path, run: Run
 ) -> None:
     path = tmp_path / "kek.json"
     vault = Vault(FileKeySource.create(path), now=clock.now)
@@ -103,9 +86,9 @@ def test_everybody_is_found_after_index_keys_were_killed_in_every_phase(
         for account in accounts[KEYS // 2 :]:
             people.remember_refused(tx, vault, "ten_a", account)
 
-    killed = [run(store, path, "indexes", *kill) for kill in (*KILLS[:6], KILLS[6], ("promote", 1), KILLS[7])]
+    killed = [run("indexes", *kill) for kill in (*KILLS[:6], KILLS[6], ("promote", 1), KILLS[7])]
     assert killed.count(DEAD) >= 8, killed
-    assert run(store, path, "indexes") == 0
+    assert run("indexes") == 0
 
     reader = Vault(FileKeySource(path), now=clock.now)
     with store.read() as tx:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.loopback
 
 
 def test_what_a_killed_worker_held_is_taken_over_by_another_within_seconds(rig):
-    one = rig(rotation="none", access_token_s=3)
+    one = rig(rotation="none", access_token_s=3, worn=True)
     town = one.linked
     victim = one.worker("after_claim:wait")
     eventually(lambda: town.connection().state is ConnectionState.REFRESHING)
@@ -30,7 +30,7 @@ def test_what_a_killed_worker_held_is_taken_over_by_another_within_seconds(rig):
 
 
 def test_a_worker_that_is_asked_to_go_stores_what_the_provider_still_answers(rig):
-    one = rig(rotation="strict", access_token_s=3)
+    one = rig(rotation="strict", access_token_s=3, worn=True)
     town = one.linked
     town.faults({"kind": "delay", "delay_s": 1.5, "count": 1})
     worker = one.worker()
