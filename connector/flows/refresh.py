@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 
 import structlog
@@ -29,7 +30,8 @@ from vault import VaultError
 
 LEASE_MS = 15_000
 BATCH = 100
-AT_ONCE = 8
+AT_ONCE = 16
+CHUNK = 8
 WANTED_AT_ONCE = 32
 TAKEN_AT_ONCE = 32
 
@@ -55,13 +57,21 @@ def refresh_now(gateway: Gateway, connection: Connection) -> None:
 
 
 def due(gateway: Gateway) -> int:
-    """One round of background refreshes; how many were tried. None right after the machine's clock was set."""
+    """One round of background refreshes; how many were tried. None right after the machine's clock was set.
+
+    What is taken over from the dead goes first: while that fills this process, nothing new is begun.
+    """
     if gateway.watch.jumped:
         return 0
     with gateway.store.read() as tx:
         ids = connections.due_refreshes(tx, limit=BATCH)
     # In random order, so that several workers that read the same list do not meet at its head.
-    return _in_background(gateway, random.SystemRandom().sample(ids, len(ids)), frozenset())
+    waiting = random.SystemRandom().sample(ids, len(ids))
+    done = 0
+    while waiting and not gateway.flights.draining and gateway.flights.under_way < AT_ONCE:
+        chunk = [waiting.pop() for _ in range(min(len(waiting), CHUNK))]
+        done += sum(_outcome(one, flight) for one, flight in _start(gateway, chunk, frozenset()))
+    return done
 
 
 def wanted(gateway: Gateway) -> int:
@@ -70,7 +80,7 @@ def wanted(gateway: Gateway) -> int:
         return 0
     with gateway.store.read() as tx:
         ids = connections.wanted_refreshes(tx, limit=WANTED_AT_ONCE)
-    return _started(gateway, ids, frozenset())
+    return len(_start(gateway, ids, frozenset()))
 
 
 def recover(gateway: Gateway, dead_owners: frozenset[str]) -> int:
@@ -84,7 +94,7 @@ def recover(gateway: Gateway, dead_owners: frozenset[str]) -> int:
         ids = _abandoned(gateway, tx, dead_owners, limit=BATCH)
     # In random order, so that several workers that find the same dead do not meet at the head of the list.
     drawn = random.SystemRandom().sample(ids, len(ids))
-    return _started(gateway, drawn[: TAKEN_AT_ONCE - gateway.flights.under_way], dead_owners)
+    return len(_start(gateway, drawn[: TAKEN_AT_ONCE - gateway.flights.under_way], dead_owners))
 
 
 def holds_refreshes(gateway: Gateway, tx: Transaction, dead_owners: frozenset[str]) -> bool:
@@ -96,30 +106,34 @@ def _abandoned(gateway: Gateway, tx: Transaction, dead_owners: frozenset[str], *
     return connections.abandoned_claims(tx, dead_owners=dead_owners, limit=limit, leases_count=not gateway.watch.jumped)
 
 
-def _started(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> int:
-    new = [one for one in ids if not gateway.flights.flies(one)]
-    for one in new:
-        gateway.flights.start(one, partial(_logged, gateway, one, partial(_unasked, gateway, one, dead_owners)))
-    return len(new)
-
-
-def _in_background(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> int:
-    done = 0
-    for start in range(0, len(ids), AT_ONCE):
-        if gateway.flights.draining:
-            break
-        under_way = [
-            (one, gateway.flights.start(one, partial(_unasked, gateway, one, dead_owners)))
-            for one in ids[start : start + AT_ONCE]
-        ]
-        done += sum(_outcome(gateway, one, flight) for one, flight in under_way)
-    return done
-
-
-def _outcome(gateway: Gateway, connection_id: str, flight: Flight) -> bool:
-    """How a flight that nobody waits for ended. One that cannot be flown must not keep the others on the ground."""
+def _start(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> list[tuple[str, Flight]]:
+    """A flight for each that has none in this process; one transaction claims for all of them."""
+    claims: Future[dict[str, Claim]] = Future()
+    begun = [
+        (one, flight)
+        for one in ids
+        if (flight := gateway.flights.begin(one, partial(_logged, gateway, one, partial(_fly, gateway, one, claims))))
+    ]
     try:
-        return _logged(gateway, connection_id, partial(flight.result, WAIT_S))
+        claims.set_result(_claim_all(gateway, [one for one, _ in begun], dead_owners) if begun else {})
+    except BaseException as error:  # noqa: BLE001  every flight hears it and says why it came to nothing
+        claims.set_exception(error)
+    return begun
+
+
+def _fly(gateway: Gateway, connection_id: str, claims: Future[dict[str, Claim]]) -> bool:
+    claim = claims.result().get(connection_id)
+    if claim is None:
+        return False
+    failpoints.reached(gateway, "after_claim")
+    try_refresh(gateway, claim)
+    return True
+
+
+def _outcome(connection_id: str, flight: Flight) -> bool:
+    """How a flight that nobody waits for ended: one that takes too long must not keep the others on the ground."""
+    try:
+        return flight.result(WAIT_S)
     except TimeoutError:
         _log.warning("refresh.slow", connection=connection_id)
     return True
@@ -138,16 +152,8 @@ def _logged(gateway: Gateway, connection_id: str, fly: Callable[[], bool]) -> bo
     return True
 
 
-def _unasked(gateway: Gateway, connection_id: str, dead_owners: frozenset[str]) -> bool:
-    claim = _claim(gateway, connection_id, dead_owners=dead_owners, seen_generation=None)
-    if claim is None:
-        return False
-    try_refresh(gateway, claim)
-    return True
-
-
 def _for_caller(gateway: Gateway, connection: Connection) -> bool:
-    claim = _claim(gateway, connection.id, dead_owners=frozenset(), seen_generation=connection.generation)
+    claim = _claim(gateway, connection)
     if claim is None:
         wait_for_other(gateway, connection)
         return False
@@ -155,21 +161,34 @@ def _for_caller(gateway: Gateway, connection: Connection) -> bool:
     return True
 
 
-def _claim(
-    gateway: Gateway, connection_id: str, *, dead_owners: frozenset[str], seen_generation: int | None
-) -> Claim | None:
+def _claim(gateway: Gateway, connection: Connection) -> Claim | None:
     """The intent, committed. If the database cannot be written, this raises and nothing is sent."""
     with gateway.store.transaction() as tx:
         claim = connections.claim_refresh(
             tx,
             gateway.vault,
-            connection_id,
+            connection.id,
             worker=gateway.worker_id,
             lease_ms=LEASE_MS,
-            dead_owners=dead_owners,
-            seen_generation=seen_generation,
+            seen_generation=connection.generation,
             leases_count=not gateway.watch.jumped,
         )
     if claim is not None:
         failpoints.reached(gateway, "after_claim")
     return claim
+
+
+def _claim_all(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> dict[str, Claim]:
+    """The same for many of whom nobody waits, in one commit."""
+    with gateway.store.transaction() as tx:
+        claims = connections.claim_refreshes(
+            tx,
+            gateway.vault,
+            ids,
+            worker=gateway.worker_id,
+            lease_ms=LEASE_MS,
+            dead_owners=dead_owners,
+            leases_count=not gateway.watch.jumped,
+            set_aside_ms=COOLDOWN_MS,
+        )
+    return {claim.connection.id: claim for claim in claims}

@@ -38,10 +38,18 @@ class Flights:
 
     def start(self, connection_id: str, fly: Callable[[], bool]) -> Flight:
         """The flight of this connection: the one that is under way, else a new one."""
+        return self._under_way_or_begun(connection_id, fly)[0]
+
+    def begin(self, connection_id: str, fly: Callable[[], bool]) -> Flight | None:
+        """A new flight of this connection; None where one is under way already."""
+        flight, new = self._under_way_or_begun(connection_id, fly)
+        return flight if new else None
+
+    def _under_way_or_begun(self, connection_id: str, fly: Callable[[], bool]) -> tuple[Flight, bool]:
         with self._news:
             flight = self._under_way.get(connection_id)
             if flight is not None:
-                return flight
+                return flight, False
             flight = self._under_way[connection_id] = Flight()
         thread = threading.Thread(
             target=contextvars.copy_context().run, args=(self._run, connection_id, flight, fly), name="refresh"
@@ -51,7 +59,7 @@ class Flights:
         except RuntimeError as error:  # no more threads: whoever waits must hear it
             self._landed(connection_id)
             flight.set_exception(error)
-        return flight
+        return flight, True
 
     def _run(self, connection_id: str, flight: Flight, fly: Callable[[], bool]) -> None:
         try:
@@ -68,11 +76,6 @@ class Flights:
         with self._news:
             del self._under_way[connection_id]
             self._news.notify_all()
-
-    def flies(self, connection_id: str) -> bool:
-        """Whether a refresh of this connection is under way in this process."""
-        with self._news:
-            return connection_id in self._under_way
 
     @contextmanager
     def holding(self) -> Iterator[None]:

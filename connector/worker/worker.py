@@ -16,6 +16,7 @@ from connector.worker import steps
 REFRESHERS = 2
 OUTWARD = 3
 RECOVERY_EVERY_S = 0.1
+DUE_EVERY_S = 0.25
 WANTED_EVERY_S = 0.1
 IDLE_S = 1.0
 LISTEN_EVERY_S = 0.5
@@ -52,7 +53,7 @@ class Worker:
             (steps.recovering(gateway, self._presence.liveness), RECOVERY_EVERY_S),
             (steps.keeping(gateway), IDLE_S),
         ]
-        loops += [(steps.refreshing(gateway), IDLE_S) for _ in range(REFRESHERS)]
+        loops += [(steps.refreshing(gateway), DUE_EVERY_S) for _ in range(REFRESHERS)]
         loops += [(steps.outward(gateway), IDLE_S) for _ in range(OUTWARD)]
         if gateway.settings.refresh.process == "worker":
             loops.append((steps.refreshing_wanted(gateway), WANTED_EVERY_S))

@@ -48,11 +48,10 @@ def frozen(setting: Setting) -> Outcome:
         held = 0
         for _ in range(FREEZES):
             time.sleep(setting.rng.uniform(0.3, 1.0))
-            victim = fleet.pick(setting.rng)
-            victim.child.send_signal(signal.SIGSTOP)
-            held += len(town.held_by(victim.worker_id))
+            struck = fleet.strike(setting.rng, signal.SIGSTOP, town.held_by)
+            held += len(struck.held)
             time.sleep(FROZEN_S)
-            victim.child.send_signal(signal.SIGCONT)
+            struck.member.child.send_signal(signal.SIGCONT)
         verdict = town.verdict(60)
         reuse = town.linked.provider.oracle.report()["reuse"]
     outcome.done = f"{FREEZES} times {FROZEN_S:g} s with a lease of {FROZEN_LEASE_MS / 1000:g} s, {held} claims held"

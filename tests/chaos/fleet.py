@@ -6,13 +6,15 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.faults.nursery import Child, Nursery
 
 READY_WITHIN_S = 30.0
+BUSY_WITHIN_S = 0.5
+LOOK_S = 0.003
 
 
 @dataclass(eq=False, slots=True)
@@ -28,6 +30,14 @@ class Member:
         self.worker_id = self.child.line()
         if self.child.line() == "runs":
             self.runs.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """Whom a blow met, and the connections whose refresh it had claimed at that moment."""
+
+    member: Member
+    held: set[str]
 
 
 class Fleet:
@@ -71,6 +81,23 @@ class Fleet:
                 return running[int(share * len(running))]
             time.sleep(0.005)
         raise RuntimeError("the workers do not come up")
+
+    def strike(self, rng: random.Random, number: signal.Signals, held_by: Callable[[str], set[str]]) -> Struck:
+        """Stop one in the middle of a refresh, see what it holds, and send it the signal.
+
+        Whom is drawn; if it does nothing for a while, it is struck all the same.
+        """
+        member = self.pick(rng)
+        until = time.monotonic() + BUSY_WITHIN_S
+        while not held_by(member.worker_id) and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        member.child.send_signal(signal.SIGSTOP)
+        held = held_by(member.worker_id)
+        if number is not signal.SIGSTOP:
+            member.child.send_signal(number)
+        if number is signal.SIGTERM:
+            member.child.send_signal(signal.SIGCONT)
+        return Struck(member, held)
 
     def leave(self, member: Member) -> None:
         """It is out; another takes its place."""

@@ -107,8 +107,8 @@ def _blows(
     leaving: list[tuple[Member, float]] = []
     while met.blows < setting.kills and time.monotonic() < until:
         time.sleep(rng.uniform(*PAUSE_S))
-        victim = fleet.pick(rng)
-        held = _struck(town, victim, number)
+        struck = fleet.strike(rng, number, town.held_by)
+        victim, held = struck.member, struck.held
         if takeovers is not None:
             takeovers.died(victim.worker_id)
         met.blows += 1
@@ -120,16 +120,6 @@ def _blows(
             _gone(met, leaving, patient=False)
     _gone(met, leaving, patient=True)
     return met
-
-
-def _struck(town: Town, victim: Member, number: signal.Signals) -> set[str]:
-    """Stop it first, so that what it holds can be read as it was at the blow."""
-    victim.child.send_signal(signal.SIGSTOP)
-    held = town.held_by(victim.worker_id)
-    victim.child.send_signal(number)
-    if number is not signal.SIGKILL:
-        victim.child.send_signal(signal.SIGCONT)
-    return held
 
 
 def _gone(met: Met, leaving: list[tuple[Member, float]], *, patient: bool) -> None:

@@ -130,6 +130,7 @@ def town_of(
     *,
     connections: int,
     access_token_s: int,
+    latency_s: float = PROVIDER_LATENCY_S,
     before_provider: Callable[[str], Any] | None = None,
     **sections: Any,
 ) -> Iterator[Town]:
@@ -141,7 +142,7 @@ def town_of(
         rotation=rotation.rotation,  # type: ignore[arg-type]  # one of the three words
         grace_s=rotation.grace_s,
         access_token_s=access_token_s,
-        faults=[{"endpoint": "token", "kind": "delay", "delay_s": PROVIDER_LATENCY_S}],
+        faults=[{"endpoint": "token", "kind": "delay", "delay_s": latency_s}],
         now=clock.now,
         new_key=shared_key,
     )
