@@ -31,6 +31,8 @@ from connector.policy import OWN, Decision
 from connector.records import Card, SealedValue, open_value
 from connector.storage import Transaction
 
+_ASKED = {"affiliate": Toward.AFFILIATE, "acquirer": Toward.TRANSFER}  # toward whom a yes has a meaning
+
 
 @dataclass(frozen=True, slots=True)
 class Handed:
@@ -92,22 +94,36 @@ def _sorted(gateway: Gateway, tx: Transaction, ground: Ground, request: Request)
     return _Sorted(ground, cards, allowed, [pair for pair in decided if not pair[1].allowed])
 
 
-def _choice(gateway: Gateway, tx: Transaction, ground: Ground, request: Request) -> Choice:
-    """What the person said about this very flow: their yes to an affiliate (a no is an objection), no more mail."""
+def _choice(gateway: Gateway, tx: Transaction, ground: Ground, request: Request) -> Choice | None:
+    """What the person said about this very flow: a yes to an affiliate or a transfer (a no is an objection), no mail.
+
+    None where a yes has no meaning and no no was said.
+    """
     whose = (tx, gateway.vault, ground.user.tenant_id, ground.user.sub)
-    if request.recipient == "affiliate":
-        return Choice.GIVEN if inbox.stance_of(*whose, Toward.AFFILIATE, request.name) == "yes" else Choice.NONE
-    if request.use.purpose is Purpose.CONTACT:
-        return Choice.WITHDRAWN if inbox.stance_of(*whose, Toward.MAIL) == "no" else Choice.NONE
-    return Choice.NONE
+    toward = _ASKED.get(request.recipient)
+    if toward is not None:
+        return Choice.GIVEN if inbox.stance_of(*whose, toward, request.name) == "yes" else Choice.NONE
+    if request.use.purpose is Purpose.CONTACT and inbox.stance_of(*whose, Toward.MAIL) == "no":
+        return Choice.WITHDRAWN
+    return None
+
+
+def _counts(said: Choice | None, imported: Choice) -> Choice:
+    """Of what was said about this flow and of the choice to import, what counts for an imported value.
+
+    Who stopped the import, or would have to be asked again, said no to more than this flow.
+    """
+    if said is None:
+        return imported
+    return said if imported in {Choice.GIVEN, Choice.NONE} else max(said, imported, key=lambda word: word.rank)
 
 
 def _decision(  # noqa: PLR0917  a decision stands on all of these
-    gateway: Gateway, ground: Ground, request: Request, stored: SealedValue, notice: Notice, said: Choice
+    gateway: Gateway, ground: Ground, request: Request, stored: SealedValue, notice: Notice, said: Choice | None
 ) -> Decision:
     user = ground.user
     standing = standing_of_value(ground, request.use, stored)
-    choice = said if stored.imported_from is None else max(said, standing.choice, key=lambda word: word.rank)
+    choice = (said or Choice.NONE) if stored.imported_from is None else _counts(said, standing.choice)
     return gateway.policy.decide(
         request.use,
         careful(stored.tags, user),

@@ -10,6 +10,8 @@ import structlog
 from connector import inbox
 from connector.flows.gateway import Gateway
 from connector.flows.stances import ANSWERS, objection_to
+from connector.flows.standings import ground_of
+from connector.flows.transfer_consent import FromAccount, asks
 from connector.inbox import Item, Stance, Toward, Window
 from connector.model.errors import NotFound
 from connector.settings import Outsider
@@ -28,6 +30,8 @@ class Lying:
         window: where it stands: open for objection, closed, effective.
         may_object: it announces something that a no of the person prevents.
         objection: the no that stands, by whomever it was said.
+        asks: the accounts from which something goes only with an explicit yes to this.
+        agreed: that yes stands.
     """
 
     item: Item
@@ -36,6 +40,8 @@ class Lying:
     window: Window
     may_object: bool
     objection: Stance | None
+    asks: tuple[FromAccount, ...] = ()
+    agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,19 @@ def lying_in(gateway: Gateway, tenant_id: str, sub: str) -> list[Lying]:
         for item in inbox.items_of(tx, gateway.vault, tenant_id, sub):
             title, paragraphs = _words(gateway, tx, item)
             objection = objection_to(said, item)
-            found.append(Lying(item, title, paragraphs, item.window(now), item.kind in ANSWERS, objection))
+            asked = asks(gateway, ground_of(gateway, tx, tenant_id, sub)) if item.kind == Toward.TRANSFER else ()
+            found.append(
+                Lying(
+                    item,
+                    title,
+                    paragraphs,
+                    item.window(now),
+                    item.kind in ANSWERS,
+                    objection,
+                    asked,
+                    agreed=any((one.toward, one.name, one.stance) == (item.kind, item.topic, "yes") for one in said),
+                )
+            )
         return found
 
 

@@ -164,8 +164,7 @@ def _decision(gateway: Gateway, tx: Transaction, ground: Ground, value: SealedVa
     user = ground.user
     said = inbox.stance_of(tx, gateway.vault, user.tenant_id, user.sub, Toward.MAIL)
     standing = standing_of_value(ground, _WRITE, value)
-    preference = Choice.WITHDRAWN if said == "no" else Choice.NONE
-    standing = replace(standing, choice=max(standing.choice, preference, key=lambda choice: choice.rank))
+    standing = replace(standing, choice=Choice.WITHDRAWN if said == "no" else standing.choice)
     source = ground.connections.get(value.imported_from or "")
     terms = OWN if source is None else terms_of(gateway.policy, source, value.tags.category)
     return gateway.policy.decide(_WRITE, careful(value.tags, user), standing, ground.at, user.last_visit_at, terms)

@@ -38,7 +38,7 @@ def test_explain_without_a_person_says_under_which_conditions_a_flow_is_open():
     assert "push-without-opt-in" in flow["refused_by"]
     transfer = json.loads(run("policy", "explain", "share", "contact", "--provider", "google", "--json").stdout)
     acquirer = next(one for one in transfer if one["flow"] == "share acquirer transfer")
-    assert "google-no-transfer" in acquirer["refused_by"]
+    assert "google-transfer-by-consent" in acquirer["refused_by"]
 
 
 def test_explain_knows_no_stranger_and_no_other_words(desk):

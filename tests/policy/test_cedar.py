@@ -76,7 +76,7 @@ def test_the_exported_policy_decides_as_ours_at_the_edges_of_every_rule():
     assert disagreements(VERSION, to_cedar(VERSION)) == []
 
 
-@pytest.mark.parametrize("rule_id", ["push-opted-in", "child", "google-no-transfer"])
+@pytest.mark.parametrize("rule_id", ["push-opted-in", "child", "google-transfer-by-consent"])
 def test_an_export_that_lost_a_rule_is_noticed(rule_id):
     """The twin."""
     policies = to_cedar(VERSION).split("\n@id(")

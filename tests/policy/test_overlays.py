@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.model.tags import Use
-from connector.policy import OWN, PolicyUnreadable, Version, load_policy, prove
+from connector.policy import OWN, PolicyUnreadable, Version, flows, load_policy, prove
 from connector.policy.rules import Effect, Overlay
 from tests.policy.shipped import DIRECTORY, NOW, policy, standing, tags
 
@@ -35,15 +35,48 @@ def test_terms_go_by_provider_and_scope():
     assert version.terms_for("github", [CONTACTS]) == OWN
 
 
-def test_clause_3c_what_came_under_googles_limited_use_never_changes_hands():
-    after_notice = standing(notice="clear")
+@pytest.mark.parametrize(
+    ("terms", "title"), [(GOOGLE, "Google (Limited Use)"), (FACEBOOK, "Facebook (platform terms)")]
+)
+def test_clause_3c_what_came_under_these_terms_changes_hands_only_with_an_explicit_yes(terms, title):
+    after_notice, yes = standing(choice="none", notice="clear"), standing(choice="given", notice="clear")
     assert ask("share acquirer transfer", PHONE, OWN, after_notice).allowed
-    refused = ask("share acquirer transfer", PHONE, GOOGLE, after_notice)
-    assert (refused.allowed, refused.clause, refused.rule_id) == (False, "3c", "google-no-transfer")
-    assert refused.terms == GOOGLE
-    assert "Google (Limited Use)" in refused.explanation
-    assert "https://developers.google.com/" in refused.explanation
-    assert ask("share acquirer transfer", tags("contact", "given"), GOOGLE, after_notice).allowed
+    refused = ask("share acquirer transfer", PHONE, terms, after_notice)
+    assert (refused.allowed, refused.clause, refused.rule_id) == (False, "3c", f"{terms}-transfer-by-consent")
+    assert refused.terms == terms
+    assert title in refused.explanation
+    assert "https://developers." in refused.explanation
+    assert ask("share acquirer transfer", PHONE, terms, yes).allowed
+    assert not ask("share acquirer transfer", PHONE, terms, standing(choice="given", notice="waiting")).allowed
+    assert ask("share acquirer transfer", tags("contact", "given"), terms, after_notice).allowed
+
+
+def test_clause_3b_an_agent_gets_what_came_under_limited_use_only_under_a_live_choice():
+    assert ask("share agent service", PHONE, GOOGLE).allowed
+    for choice in ("none", "stale"):
+        assert ask("share agent service", PHONE, OWN, standing(choice=choice)).allowed
+        assert ask("share agent service", PHONE, GOOGLE, standing(choice=choice)).rule_id == "google-agents-by-choice"
+
+
+def test_clause_2_facebooks_data_builds_a_profile_only_under_a_live_choice_and_improves_as_figures_alone():
+    unasked = standing(choice="none")
+    assert ask("use us personalise", PHONE, OWN, unasked).allowed
+    assert ask("use us personalise", PHONE, FACEBOOK, unasked).rule_id == "facebook-profiles-by-choice"
+    assert ask("use us personalise", PHONE, FACEBOOK).allowed
+    assert ask("use us improve", PHONE, OWN).allowed
+    assert ask("use us improve", PHONE, FACEBOOK).rule_id == "facebook-improves-by-figures"
+    assert ask("use us improve", FIGURE, FACEBOOK).allowed
+
+
+def test_clause_3d_no_flow_weighs_credit_advertises_or_watches_under_any_terms():
+    known = {f"{flow.action} {flow.recipient} {flow.purpose}" for flow in flows(policy(), NOW)}
+    assert {flow for flow in known if flow.endswith("protect")} == {
+        "collect us protect",
+        "keep us protect",
+        "use us protect",
+        "share authority protect",
+    }
+    assert not any(flow.endswith("sell") for flow in known)
 
 
 def test_clause_6_figures_drawn_from_googles_data_end_with_the_connection():
@@ -60,7 +93,7 @@ def test_clause_2a_what_facebook_says_of_others_is_not_taken():
 
 
 def test_a_rule_of_ours_is_cited_before_the_terms():
-    refused = ask("share acquirer transfer", PHONE, GOOGLE, standing(notice="waiting"))
+    refused = ask("share acquirer transfer", PHONE, GOOGLE, standing(choice="none", notice="waiting"))
     assert (refused.rule_id, refused.terms) == ("transfer-notice-first", OWN)
 
 
@@ -114,14 +147,18 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "places"),
     [
-        ('effect = "deny"', 'effect = "allow"', ('rule "google-no-transfer"', "effect", "only refuse")),
-        ('effect = "deny"', 'effect = "oblige"', ('rule "google-no-transfer"', "effect", "only refuse")),
-        ('recipient = ["acquirer"]', 'recipient = ["aquirer"]', ('rule "google-no-transfer"', "recipient", "aquirer")),
-        ('clause = "3c"', 'clause = "3x"', ('rule "google-no-transfer"', "clause", "3x")),
+        ('effect = "deny"', 'effect = "allow"', ('rule "google-transfer-by-consent"', "effect", "only refuse")),
+        ('effect = "deny"', 'effect = "oblige"', ('rule "google-transfer-by-consent"', "effect", "only refuse")),
+        (
+            'recipient = ["acquirer"]',
+            'recipient = ["aquirer"]',
+            ("google-transfer-by-consent", "recipient", "aquirer"),
+        ),
+        ('clause = "3c"', 'clause = "3x"', ('rule "google-transfer-by-consent"', "clause", "3x")),
         ('source = "https:', 'source = "http:', ('key "source"', "https")),
         ("read_on = 2026-11-22", 'read_on = "lately"', ('key "read_on"', "day")),
         ("scopes = [", "scopes = [] # [", ("not TOML",)),
-        ('id = "google-features-only"', 'id = "google-no-transfer"', ("google-no-transfer", "twice")),
+        ('id = "google-features-only"', 'id = "google-transfer-by-consent"', ("google-transfer-by-consent", "twice")),
         ('id = "google-features-only"', 'id = "child"', ("child", "twice")),
         ('name = "google"', 'name = "facebook"', ("facebook", "twice")),
         ('provider = "google"', 'provider = "facebook"', ("provider facebook", "twice")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template
 from werkzeug import Response as BaseResponse
 
-from connector.flows import opting_out, stances
+from connector.flows import opting_out, stances, transfer_consent
 from connector.flows.inbox_view import general_stances, lying_in, recipients
 from connector.http.context import gateway
 from connector.http.limits import too_many_starts
@@ -48,11 +48,28 @@ def object_to(item_id: str) -> BaseResponse:
     return redirect("/portal/inbox", SEE_OTHER)
 
 
+@blueprint.get("/portal/inbox/<item_id>/consent")
+@operation("Before saying yes to a transfer", "People", **_PAGE)
+@signed_in
+def before_consenting(item_id: str) -> BaseResponse:
+    """What came from which account, to whom it would go, and whose terms ask for a yes."""
+    return shown("transfer.html", asked=transfer_consent.question(gateway(), person(), item_id), here="inbox")
+
+
+@blueprint.post("/portal/inbox/<item_id>/consent")
+@operation("Say yes to a transfer", "People", **_FORM)
+@signed_in
+def consent_to(item_id: str) -> BaseResponse:
+    """The person lets what came from these accounts go with the business."""
+    transfer_consent.agree(gateway(), person(), item_id)
+    return redirect("/portal/inbox", SEE_OTHER)
+
+
 @blueprint.post("/portal/inbox/<item_id>/take-back")
-@operation("Take an objection back", "People", **_FORM)
+@operation("Take an objection or a yes back", "People", **_FORM)
 @signed_in
 def take_back(item_id: str) -> BaseResponse:
-    """One click, as objecting was."""
+    """One click, as saying it was."""
     stances.take_back(gateway(), person(), item_id)
     return redirect("/portal/inbox", SEE_OTHER)
 

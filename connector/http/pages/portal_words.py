@@ -42,6 +42,7 @@ _RECEIPTS = {
     "consent": "Choice",
     "export": "Downloaded",
     "release": "Given outside",
+    "transfer": "Your yes to a transfer",
 }
 _HEADS: Mapping[str, str] = {
     "name": "Name",
