@@ -8,6 +8,7 @@ a capability without its scope stops with the file and the line (`providers/entr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = [
     "entry",
     "load",
     "names",
+    "nearest",
     "read_entry",
 ]
 
@@ -73,6 +75,13 @@ def names() -> tuple[str, ...]:
     if not found:
         raise CatalogueError(f"{ENTRIES}: no entries. Install the package anew.")
     return found
+
+
+def nearest(name: str) -> str:
+    """A few names that a mistyped one may have meant, and where all of them are, as the end of a sentence."""
+    close = get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
+    guess = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{guess}All {len(names())} are told by: connector providers list"
 
 
 @cache

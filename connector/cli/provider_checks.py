@@ -11,6 +11,7 @@ from connector.clients import tenants as every_tenant
 from connector.egress import WORTH_TELLING_S, Egress, skew_s
 from connector.model.errors import ConnectorError
 from providers import catalogue
+from providers.entries.addresses import fill
 from providers.errors import ProviderError
 from providers.exchange import Exchange, NetworkFailure, Request, Response
 
@@ -37,6 +38,7 @@ def _provider(patient: Patient, egress: Egress, integration: Integration) -> Ite
         return
     issuer = registration_of(integration, patient.settings).issuer
     address = f"{issuer.rstrip('/')}/.well-known/openid-configuration" if issuer else entry.token_endpoint
+    address = fill(address, {key: integration.settings.get(key, one.default) for key, one in entry.parameters.items()})
     try:
         answer = egress.drive(_probe(address), provider=integration.id)
     except (ConnectorError, ProviderError, NetworkFailure) as error:

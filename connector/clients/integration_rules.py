@@ -10,6 +10,7 @@ from connector.clients import words
 from connector.clients.uris import is_loopback
 from connector.model.errors import BadInput
 from providers import catalogue
+from providers.entries.addresses import fits
 from providers.secret import Secret
 
 MIN_SYNC_S = 300
@@ -69,9 +70,7 @@ def checked(new: NewIntegration, *, development: bool) -> NewIntegration:
 
 def _entry(provider: str) -> catalogue.Entry:
     if provider not in catalogue.names():
-        raise BadInput(
-            "unknown_provider", f"{provider!r} is no known provider; use one of: {', '.join(catalogue.names())}."
-        )
+        raise BadInput("unknown_provider", f"{provider!r} is no known provider; {catalogue.nearest(provider)}.")
     return catalogue.entry(provider)
 
 
@@ -94,6 +93,10 @@ def _refuse_settings(new: NewIntegration, entry: catalogue.Entry, *, development
             raise BadInput(
                 "bad_setting", f"The setting {key} needs 1 to {MAX_SETTING} printable characters on one line."
             )
+    for key, one in entry.parameters.items():
+        if not fits(one, new.settings.get(key, one.default)):
+            what = "is part of its addresses; set it" if key not in new.settings else "does not fit; it must read"
+            raise BadInput("bad_setting", f"{entry.title}: {key} {what} as --setting {key}={one.example}. {one.words}")
 
 
 def _scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:

@@ -149,6 +149,9 @@ def _check_profile(entry: Entry, profile: Profile) -> None:
         if text or path[-1] == "subject":
             _check_path(path, text)
     _check_claims(("profile", "claims"), profile.claims)
+    read = {first_name(path) for path in (profile.subject, *profile.claims.values()) if isinstance(path, str)}
+    if both := sorted(read & set(profile.ignored)):
+        raise Complaint(("profile", "ignored"), f"{both[0]!r} is read by a path, so it is not ignored.")
     if profile.query and profile.method != "POST":
         raise Complaint(("profile", "method"), "GraphQL is sent with POST.")
     if len(profile.also) > _MAX_ALSO:
@@ -165,6 +168,11 @@ def _check_claims(path: tuple[str, ...], claims: Mapping[str, str | bool]) -> No
             _check_path((*path, claim), where)
         elif claim != "email_verified":
             raise Complaint((*path, claim), "must be a path in the answer.")
+
+
+def first_name(path: str) -> str:
+    """The first step of a path where it is a name: what its value stands under in the answer."""
+    return "" if path.startswith("[") else path.split(".", 1)[0]
 
 
 def _check_path(path: tuple[str, ...], text: str) -> None:

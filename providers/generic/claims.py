@@ -8,9 +8,10 @@ from typing import Any
 
 from providers.capabilities import FieldValue, Item
 from providers.cards import MAX_TEXT
+from providers.entries.plain import first_name
 from providers.entries.values import Profile
 from providers.errors import ProviderError
-from providers.generic.paths import at, first_name
+from providers.generic.paths import at
 from providers.oidc.claims import to_item
 
 MAX_SUBJECT = 255  # characters, as OpenID Connect Core 1.0 section 2 has it

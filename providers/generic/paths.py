@@ -21,12 +21,6 @@ def at(value: Any, path: str) -> Any:
     return value
 
 
-def first_name(path: str) -> str:
-    """The first step of a path: the name under which its value stands in the answer."""
-    found = _STEP.match(path)
-    return (found.group(3) or "") if found else ""
-
-
 def _named(value: Any, name: str) -> Any:
     if isinstance(value, dict):
         return value.get(name)

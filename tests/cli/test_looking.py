@@ -47,9 +47,22 @@ def test_a_provider_says_in_words_what_it_lacks():
     assert catalogue.entry("google").lacks["write_back"] in " ".join(run("providers", "show", "google").stdout.split())
 
 
-def test_a_provider_that_is_none_is_told_with_those_there_are():
+def test_a_provider_that_is_none_is_told_with_the_nearest():
     done = run("providers", "show", "myspace")
-    assert (done.exit_code, "there are: facebook" in done.stderr) == (1, True)
+    assert (done.exit_code, "connector providers list" in done.stderr) == (1, True)
+    assert "did you mean facebook" in run("providers", "show", "facebok").stderr
+
+
+def test_providers_are_found_by_name_by_what_they_can_and_by_sector():
+    names = [one["name"] for one in json.loads(run("providers", "list", "git", "--json").stdout)]
+    assert "github" in names
+    assert "google" not in names
+    writers = json.loads(run("providers", "list", "--can", "write_back", "--can", "signals", "--json").stdout)
+    assert {"facebook", "rehearsal"} <= {one["name"] for one in writers} <= set(catalogue.names()) - {"google"}
+    assert {one["sector"] for one in json.loads(run("providers", "list", "--sector", "social", "--json").stdout)} == {
+        "social"
+    }
+    assert "None is like that." in run("providers", "list", "nobody-at-all").stdout
 
 
 def test_the_shipped_policy_is_proven():

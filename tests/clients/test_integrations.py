@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from connector.clients import (
 )
 from connector.flows.integrations import registration_of
 from connector.model.errors import BadInput, Conflict, Misconfigured, NotFound
+from providers import catalogue
 from providers.secret import Secret
+from tests.contracts.shapes import SHAPES, shaped
 from tests.gateways import House
 from vault import VaultError
 
@@ -95,6 +98,22 @@ def test_what_cannot_be_added_says_how_to_mend_it(house: House, parts: dict[str,
         add(house, **parts)
     assert caught.value.code == code
     assert "s3cret" not in str(caught.value)
+
+
+def test_each_customers_host_is_set_once_and_cannot_lead_elsewhere(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = shaped(tmp_path, SHAPES["each customer's host"])
+    monkeypatch.setattr(catalogue, "names", lambda: ("shape",))
+    monkeypatch.setattr(catalogue, "entry", lambda _: entry)
+
+    for settings in ({}, {"domain": "evil.example/x"}, {"domain": "a@b"}, {"domain": "ACME"}, {"domain": "a" * 300}):
+        with pytest.raises(BadInput) as caught:
+            add(house, provider="shape", issuer="", settings=settings)
+        assert caught.value.code == "bad_setting"
+        assert "--setting" in str(caught.value) or "characters" in str(caught.value)
+
+    assert add(house, provider="shape", issuer="", settings={"domain": "acme"}).settings == {"domain": "acme"}
 
 
 def test_production_refuses_rehearsal_and_loopback_issuers(house: House) -> None:

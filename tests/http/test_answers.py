@@ -224,7 +224,10 @@ def test_production_says_https_only_and_no_development_banner(house: House, tmp_
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
     assert "Development mode" not in answer.get_data(as_text=True)
     token = api_token(production, house.web, house.web_secret)
-    names = [one["name"] for one in production.test_client().get("/v1/providers", headers=bearer(token)).json["items"]]
+    names = [
+        one["name"]
+        for one in production.test_client().get("/v1/providers?limit=200", headers=bearer(token)).json["items"]
+    ]
     assert "rehearsal" not in names
     assert "google" in names
 

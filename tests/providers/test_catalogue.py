@@ -195,6 +195,7 @@ PLAIN_AND_WRONG = [
     ({"[scopes.me]": "[errors]\ngone = ['1']\nlater = ['1']\n\n[scopes.me]"}, "errors.later"),
     ({"[scopes.me]": "[limits]\nreset_header = 'x-reset'\n\n[scopes.me]"}, "limits.reset_header"),
     ({'subject = "id"': 'subject = "a..b"'}, "profile.subject"),
+    ({'ignored = ["kind"]': 'ignored = ["mail"]'}, "profile.ignored"),
     ({'email = "mail"': "email = true"}, "profile.claims.email"),
     ({'email = "mail"': 'shoe_size = "mail"'}, "profile.claims.shoe_size"),
     ({'userinfo_endpoint = "https://api.shape.example/me"\n': ""}, "userinfo_endpoint"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint
@@ -9,6 +10,7 @@ from flask import Blueprint
 from connector.http.authentication import needs
 from connector.http.context import gateway
 from connector.http.operations import FLAG, TEXT, WORDS, a_page_of, an_object, operation
+from connector.http.pagination import PARAMETERS, page, wanted
 from connector.http.request import query
 from providers import catalogue
 from providers.catalogue import CAPABILITIES, Entry
@@ -21,6 +23,7 @@ _PROVIDER = an_object(
         "name": TEXT,
         "title": TEXT,
         "protocol": TEXT,
+        "sector": TEXT,
         "default_scopes": WORDS,
         "scopes": {"type": "object", "additionalProperties": {"type": "object"}},
         "capabilities": {"type": "object", "additionalProperties": _CAPABILITY},
@@ -31,19 +34,20 @@ _PROVIDER = an_object(
 
 
 @blueprint.get("/v1/providers")
-@operation("What each provider can do", "Providers", answers={200: a_page_of(_PROVIDER)})
+@operation("What each provider can do", "Providers", query=PARAMETERS, answers={200: a_page_of(_PROVIDER)})
 @needs("connections:read")
 def list_providers() -> dict[str, Any]:
-    """Every provider that this gateway's mode allows."""
-    query(())
+    """Every provider that this gateway's mode allows, by name."""
+    which = wanted(query(("limit", "cursor")))
     development = gateway().settings.is_development
-    entries = [catalogue.entry(name) for name in catalogue.names()]
-    return {"items": [_shown(entry) for entry in entries if development or not entry.development_only], "next": None}
+    entries = (catalogue.entry(name) for name in catalogue.names() if not which.after or name > str(which.after[0]))
+    allowed = (entry for entry in entries if development or not entry.development_only)
+    return page(list(islice(allowed, which.limit + 1)), which, show=_shown, place=lambda entry: (entry.name,))
 
 
 def _shown(entry: Entry) -> dict[str, Any]:
     facts = entry.as_json()
-    kept = ("name", "title", "protocol", "default_scopes", "scopes", "policy_url", "deep_link", "verified_on")
+    kept = ("name", "title", "protocol", "sector", "default_scopes", "scopes", "policy_url", "deep_link", "verified_on")
     return {name: facts[name] for name in kept} | {
         "capabilities": {name: _capability(entry, name) for name in CAPABILITIES}
     }

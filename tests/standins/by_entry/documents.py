@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.entries.values import Also, Profile
+from tests.standins.by_entry.refusing import Refused
 
 _STEP = re.compile(r"\[([^\]=]+)=([^\]]+)\]|([^.\[\]]+)")
 
@@ -56,6 +57,8 @@ def _put(place: Any, steps: list[tuple[str, str, str]], value: Any) -> Any:
         rows += [None] * (int(name) + 1 - len(rows))
         rows[int(name)] = _put(rows[int(name)], rest, value)
         return rows
+    if place is not None and not isinstance(place, dict):
+        raise Refused(f"two paths of the entry contradict each other at {name!r}")
     fields = dict(place or {})
     fields[name] = _put(fields.get(name), rest, value)
     return fields
