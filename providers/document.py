@@ -77,7 +77,7 @@ def _index(entries: list[Entry]) -> str:
         "# Providers\n",
         f"{len(entries)} providers, made from `providers/catalogue` by `python -m providers.document`.",
         "Each name leads to what the provider can do, how an app is registered there, and what is odd about it, with",
-        "the date on which it was last compared with its sources. What a provider lacks is said in words, never faked.\n",
+        "the date on which it was last compared with its sources. What one lacks is said in words, never faked.\n",
         "`connector providers show NAME` prints the same; [the house](../house.md#adding-a-provider) says how one more",
         "is added, and `make provider NAME=…` checks it.\n",
         "| provider | name | refresh | end a grant | profile | contacts | write | PKCE | verified |",

@@ -80,6 +80,16 @@ def person(profile: Profile, subject: str) -> Any:
     return put(document, below + profile.subject, subject)
 
 
+def told(profile: Profile, subject: str) -> dict[str, Any]:
+    """What each claim is in those answers. Claims that share a path are one and the same there."""
+    by_path = {where: SAMPLES[claim] for claim, where in profile.claims.items() if isinstance(where, str)}
+    by_path[profile.subject] = subject
+    found = {claim: by_path[where] if isinstance(where, str) else where for claim, where in profile.claims.items()}
+    for also in profile.also:
+        found |= {claim: SAMPLES[claim] if isinstance(where, str) else where for claim, where in also.claims.items()}
+    return found
+
+
 def more(also: Also) -> Any:
     """A further answer about the person."""
     document: Any = {}

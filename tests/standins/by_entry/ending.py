@@ -27,7 +27,7 @@ def end(provider: Provider, request: Request) -> Response:
     if ended is None or not ended.alive:
         return _nothing_to_end(provider)
     token = fields.get(way.token_parameter, "")
-    ended.alive = way.token == "each" and not token.startswith("access-")
+    ended.alive = way.token == "each" and not token.startswith("issued-access-")
     if ended.alive:  # the refresh token is dead, the access token is to come
         provider.refreshing = {name: one for name, one in provider.refreshing.items() if name != token}
     return as_json(200, put({}, errors.ok, True)) if errors.ok else Response(200, {}, b"")

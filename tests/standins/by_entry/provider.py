@@ -215,13 +215,13 @@ class Provider:
 
     def _granted(self, issued: Issued, *, nonce: str | None = None, again: bool = False) -> Response:
         entry = self.entry
-        access = f"access-{secrets.token_urlsafe(16)}"
+        access = f"issued-access-{secrets.token_urlsafe(16)}"
         self.access[access] = issued
         plain: dict[str, Any] = {"access_token": access, "expires_in": _LIFETIME_S}
         if issued.scopes:
             plain["scope"] = (entry.token.scope_separator or entry.scope_separator).join(issued.scopes)
         if "refresh" in entry.capabilities and (not again or entry.refresh.model == "rotating"):
-            plain["refresh_token"] = f"refresh-{secrets.token_urlsafe(16)}"
+            plain["refresh_token"] = f"issued-refresh-{secrets.token_urlsafe(16)}"
             self.refreshing[plain["refresh_token"]] = issued
         if entry.protocol == "openid":
             plain["id_token"] = self._id_token(access, nonce)
