@@ -9,7 +9,7 @@ A process that read the old wrap a moment ago opens it all the same: the old key
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault import rotation_tables, tables
 from vault.address import Owner
@@ -21,6 +21,7 @@ from vault.tables import Row, TenantKeyRow, Transaction
 from vault.tenant_key import Rewrapped as RewrappedDataKey
 from vault.tenant_key import TenantKey
 
+Rewrap = Callable[[Sequence[Row]], tuple[list[RewrappedDataKey], list[Row]]]
 KEEP_RETIRED_MS = 24 * 3600 * 1000
 """How long a tenant key that nothing needs stays, for whoever read a row just before it was rewrapped."""
 
@@ -70,15 +71,30 @@ class Rotation(KeyMaterial):
 
     # Under another tenant key ----------------------------------------------------------------------
 
-    def begin_epoch(self, tx: Transaction, since: int) -> int:
-        """Give every tenant a wrapping key that is not older than `since` (ms); how many got one."""
-        behind = rotation_tables.tenants_with_wrap_older_than(tx, since)
-        for tenant, newest_at in behind:
+    def without_epoch(self, tx: Transaction, since: int, limit: int) -> list[str]:
+        """Tenants whose wrapping key is older than `since` (ms)."""
+        return [tenant for tenant, _ in rotation_tables.tenants_with_wrap_older_than(tx, since)[:limit]]
+
+    def new_wraps(self, tenants: Sequence[str]) -> list[TenantKeyRow]:
+        """A new wrapping key for each of these tenants. It may ask a key service, so no transaction should be open.
+
+        Raises:
+            KeySourceError: the key source cannot serve.
+        """
+        fresh: list[TenantKeyRow] = []
+        for tenant in tenants:
             row = TenantKeyRow(tables.new_id("tky"), tenant, tables.WRAP, self._source.key_id(), b"")
-            wrapped = self._source.wrap(os.urandom(KEY_BYTES), tables.tenant_key_context(row))
-            fresh = TenantKeyRow(row.id, tenant, row.purpose, row.kek_id, wrapped)
-            tables.add_tenant_key(tx, fresh, created_at=max(tx.now(), since, newest_at + 1))
-        return len(behind)
+            fresh.append(replace(row, wrapped=self._source.wrap(os.urandom(KEY_BYTES), tables.tenant_key_context(row))))
+        return fresh
+
+    def begin_epoch(self, tx: Transaction, since: int, fresh: Sequence[TenantKeyRow]) -> int:
+        """Store these keys for whoever still has none that is not older than `since` (ms); how many were stored."""
+        rotation_tables.let_no_tenant_key_arrive(tx)
+        newest = dict(rotation_tables.tenants_with_wrap_older_than(tx, since))
+        wanted = [row for row in fresh if row.tenant in newest]
+        for row in wanted:
+            tables.add_tenant_key(tx, row, created_at=max(tx.now(), since, newest[row.tenant] + 1))
+        return len(wanted)
 
     def old_wraps(self, tx: Transaction) -> list[TenantKeyRow]:
         """Wrapping keys that a newer one has replaced, and that are not retired or not yet empty."""
@@ -88,11 +104,13 @@ class Rotation(KeyMaterial):
         """Data keys that this tenant key wraps. `lock`: a locking clause, where the database has one."""
         return rotation_tables.data_keys_under(tx, row, limit, lock)
 
-    def rewrap_data_keys(
-        self, old: TenantKeyRow, new: TenantKeyRow, rows: Sequence[Row]
-    ) -> tuple[list[RewrappedDataKey], list[Row]]:
-        """The data keys of these rows under the new tenant key, and the rows that do not open."""
-        return self._open(old).rewrap(self._open(new), old.tenant, rows)
+    def rewrapping(self, old: TenantKeyRow, new: TenantKeyRow) -> Rewrap:
+        """What brings rows of data keys from the old tenant key under the new one; it names those that do not open.
+
+        Both keys are opened here, so that no service is asked later, while rows are locked.
+        """
+        opened, other = self._open(old), self._open(new)
+        return lambda rows: opened.rewrap(other, old.tenant, rows)
 
     def exchange_data_keys(self, tx: Transaction, new: TenantKeyRow, keys: Sequence[RewrappedDataKey]) -> int:
         """Store them where the old wrap is still there; how many were."""

@@ -20,8 +20,8 @@ from vault.tables import Row
 
 _PARTS = 6  # label, tenant key, tenant, owner's kind and id, epoch
 
-Rewrapped = tuple[str, str, int, bytes, bytes]
-"""A data key under another tenant key: owner kind, owner id, epoch, the old wrap and the new one."""
+Rewrapped = tuple[int | str, bytes, bytes]
+"""A data key under another tenant key: where its row lies in the table, the old wrap and the new one."""
 
 
 class TenantKey(KeyMaterial):
@@ -64,7 +64,7 @@ class TenantKey(KeyMaterial):
                 broken.append(row)
                 continue
             nonce = nonces[start * NONCE_BYTES : (start + 1) * NONCE_BYTES]
-            done.append((kind, owner_id, epoch, wrapped, nonce + sealed(nonce, key, theirs + tail)))
+            done.append((row["place"], wrapped, nonce + sealed(nonce, key, theirs + tail)))
         return done, broken
 
     def _opened(self, tail: bytes, wrapped: bytes) -> bytes:

@@ -117,6 +117,7 @@ def _tell(session: Session, settled: Settled, before: Path | None) -> None:
             "keys destroyed again": settled.destroyed,
             "waiting imports void": settled.imports,
             "waiting deliveries void": settled.deliveries,
+            "waiting letters void": settled.letters,
             "connections without their seal": settled.unreadable,
         }
     )

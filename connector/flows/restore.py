@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from connector import connections
+from connector import connections, inbox
 from connector.clients import tenants
 from connector.connections import Connection, LostClaim, SealBroken
 from connector.flows import erase, revoke
@@ -53,7 +53,7 @@ class Settled:
         revoked: connections that were revoked since the backup, and are again.
         destroyed: keys that were destroyed since the backup, and are again.
         erased: people whose accounts were deleted since the backup, and are again.
-        imports, deliveries: that waited in the backup, and are void: they may have been done since.
+        imports, deliveries, letters: that waited in the backup, and are void: they may have been done since.
         unreadable: connections whose row does not carry its seal; they are left as they are, and serve nobody.
     """
 
@@ -64,6 +64,7 @@ class Settled:
     erased: int
     imports: int
     deliveries: int
+    letters: int
     unreadable: int
 
 
@@ -155,6 +156,7 @@ def settle(gateway: Gateway, outside: Outside | None) -> Settled:
     ended = outside.ended() if outside is not None else EndedOutside()
     with gateway.store.transaction() as tx:
         imports, deliveries = ending.void_restored(tx, REASON)
+        letters = inbox.void_letters(tx, REASON)
     serving = needs_reauth = revoked = 0
     over = ended.revoked | {
         (one.owner.tenant, one.owner.id) for one in ended.shreds if one.owner.kind == "connection_tokens"
@@ -173,7 +175,7 @@ def settle(gateway: Gateway, outside: Outside | None) -> Settled:
     if outside is not None:
         outside.note(gateway.store)
         outside.accept(gateway.store)
-    return Settled(serving, needs_reauth, revoked, destroyed, erased, imports, deliveries, unreadable)
+    return Settled(serving, needs_reauth, revoked, destroyed, erased, imports, deliveries, letters, unreadable)
 
 
 def may_be_stale(connection: Connection) -> bool:

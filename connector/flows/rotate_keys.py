@@ -18,6 +18,7 @@ from connector.model.errors import BadInput, Conflict, Misconfigured
 from connector.storage import Row
 from vault import GrowingKeySource, KeySource, KeySourceError
 from vault.jobs import Job, Kind, Phase, advance, begin_job, note_done, note_total, open_job
+from vault.rotation import Rewrap
 from vault.tables import TenantKeyRow
 
 KEK_BATCH = 200
@@ -69,17 +70,21 @@ def key_named(source: KeySource, name: str | None) -> str:
 
 
 def _begun(parts: Parts, kind: Kind, to: str | None) -> Job:
+    if kind != "kek":
+        with parts.store.transaction() as tx:
+            return open_job(tx, kind) or begin_job(tx, kind, "", (), parts.by)
+    source = parts.source  # asked before the transaction: it may be a service
+    goal, wraps = key_named(source, to), source.key_id()
+    retired = source.retired_ids() if isinstance(source, GrowingKeySource) else frozenset()
     with parts.store.transaction() as tx:
         under_way = open_job(tx, kind)
         if under_way is not None:
-            _same_goal(under_way, key_named(parts.source, to) if to else under_way.to_kek)
+            _same_goal(under_way, goal if to else under_way.to_kek)
             return under_way
-        if kind != "kek":
-            return begin_job(tx, kind, "", (), parts.by)
-        goal = key_named(parts.source, to)
-        _refuse_retired(parts.source, goal)
+        if goal in retired:
+            raise BadInput("key_retired", f"The key {goal} was retired; name another with --to.")
         used = {row.kek_id for row in parts.rotation.behind(tx, goal, 1_000_000)}
-        return begin_job(tx, kind, goal, tuple(sorted((used | {parts.source.key_id()}) - {goal})), parts.by)
+        return begin_job(tx, kind, goal, tuple(sorted((used | {wraps}) - {goal})), parts.by)
 
 
 def _same_goal(job: Job, goal: str) -> None:
@@ -87,11 +92,6 @@ def _same_goal(job: Job, goal: str) -> None:
         raise Conflict(
             "rotation_under_way", f"A rotation to {job.to_kek} is under way; finish it first: connector vault rotate"
         )
-
-
-def _refuse_retired(source: KeySource, goal: str) -> None:
-    if isinstance(source, GrowingKeySource) and goal in source.retired_ids():
-        raise BadInput("key_retired", f"The key {goal} was retired; name another with --to.")
 
 
 def _moved(parts: Parts, job: Job, phase: Phase) -> Job:
@@ -190,9 +190,15 @@ def _nothing_to_distribute(_parts: Parts, _job: Job, _other_hosts: frozenset[str
 
 
 def _begin_epoch(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
-    with parts.store.transaction() as tx:
-        parts.rotation.begin_epoch(tx, job.created_at)
-    return "rewrap"
+    """New tenant keys. A key service is asked between two transactions, never within one."""
+    while True:
+        with parts.store.read() as tx:
+            behind = parts.rotation.without_epoch(tx, job.created_at, KEK_BATCH)
+        if not behind:
+            return "rewrap"
+        fresh = parts.rotation.new_wraps(behind)
+        with parts.store.transaction() as tx:
+            parts.rotation.begin_epoch(tx, job.created_at, fresh)
 
 
 def _rewrap_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> Phase:
@@ -215,9 +221,9 @@ def _rewrap_data_keys(parts: Parts, job: Job, _other_hosts: frozenset[str]) -> P
 def _empty(parts: Parts, job: Job, old: TenantKeyRow, new: TenantKeyRow) -> int:
     """Bring everything from one tenant key under the newer one; how many keys would not open."""
     broken: set[_Name] = set()
-    told = job.done
+    told, rewrap = job.done, parts.rotation.rewrapping(old, new)
     while True:
-        seen, moved = _batch(parts, job, (old, new), broken)
+        seen, moved = _batch(parts, job, (old, new, rewrap), broken)
         if not seen:
             break
         told += moved
@@ -227,25 +233,27 @@ def _empty(parts: Parts, job: Job, old: TenantKeyRow, new: TenantKeyRow) -> int:
     return len(broken)
 
 
-def _batch(parts: Parts, job: Job, keys: tuple[TenantKeyRow, TenantKeyRow], broken: set[_Name]) -> tuple[int, int]:
+def _batch(
+    parts: Parts, job: Job, keys: tuple[TenantKeyRow, TenantKeyRow, Rewrap], broken: set[_Name]
+) -> tuple[int, int]:
     """How many were looked at, and how many were rewrapped.
 
     PostgreSQL: rows that somebody else holds are passed over, so this waits for nobody and nobody waits in a circle.
     SQLite: the work is done before the one write lock is taken.
     """
     rotation, store = parts.rotation, parts.store
-    old, new = keys
+    old, new, rewrap = keys
     limit = DATA_KEY_BATCH + len(broken)
     if store.dialect == "postgresql":
         with store.transaction() as tx:
             rows = _fresh(rotation.data_keys_under(tx, old, limit, tx.skip_locked), broken)
-            done, failed = rotation.rewrap_data_keys(old, new, rows)
+            done, failed = rewrap(rows)
             moved = rotation.exchange_data_keys(tx, new, done)
             note_done(tx, job, moved)
     else:
         with store.read() as tx:
             rows = _fresh(rotation.data_keys_under(tx, old, limit), broken)
-        done, failed = rotation.rewrap_data_keys(old, new, rows)
+        done, failed = rewrap(rows)
         with store.transaction() as tx:
             moved = rotation.exchange_data_keys(tx, new, done)
             note_done(tx, job, moved)

@@ -14,7 +14,7 @@ from connector.inbox.forwardings import (
     was_told,
 )
 from connector.inbox.items import Item, NewItem, find_item, items_of, post, words_of
-from connector.inbox.letters import Letter, forget_letter, letter, letters_of, queue_letter
+from connector.inbox.letters import Letter, forget_letter, letter, letters_of, queue_letter, void_letters
 from connector.inbox.notices import (
     Announcement,
     Notice,
@@ -69,6 +69,7 @@ __all__ = [
     "take",
     "terms_of_release",
     "unspread",
+    "void_letters",
     "was_told",
     "window_of",
     "words_of",

@@ -47,6 +47,19 @@ def letters_of(tx: Transaction, tenant_id: str, sub: str) -> dict[str, str]:
     return {row["item_id"]: row["state"] for row in rows}
 
 
+def void_letters(tx: Transaction, reason: str) -> int:
+    """Letters that wait in a database that came back are not sent: some were, after the backup was made; how many.
+
+    What they are copies of lies in the inbox, as it did.
+    """
+    return tx.run(
+        """UPDATE mails SET state = 'void', fence = fence + 1, error = :reason, finished_at = :now, lease_owner = NULL,
+             lease_until = NULL WHERE state IN ('queued', 'claimed')""",
+        reason=reason,
+        now=tx.now(),
+    )
+
+
 def forget_letter(tx: Transaction, *, before: int, limit: int) -> list[str]:
     """Delete letters that were settled before a time (ms); their ids."""
     rows = tx.all(

@@ -224,7 +224,7 @@ def test_lines_outside_are_written_once_and_a_cut_off_one_is_written_again(at_ho
 
 
 def waiting(home: Linked) -> None:
-    """An import and two deliveries wait, one of them already sent, as far as anybody knows."""
+    """An import, a letter and two deliveries wait, one of them already sent, as far as anybody knows."""
     connection = home.connection()
     with home.store.transaction() as tx:
         for number, (state, sent) in enumerate((("queued", None), ("claimed", 1))):
@@ -245,6 +245,11 @@ def waiting(home: Linked) -> None:
             tenant=connection.tenant_id,
             connection=connection.id,
         )
+        tx.run(
+            "INSERT INTO mails (id, tenant_id, sub, item_id, created_at) VALUES ('mal_1', :tenant, :sub, 'itm_1', 1)",
+            tenant=connection.tenant_id,
+            sub=connection.sub,
+        )
 
 
 def rows(home: Linked, sql: str) -> list[Any]:
@@ -254,7 +259,7 @@ def rows(home: Linked, sql: str) -> list[Any]:
 
 def claimed(home: Linked) -> int:
     with home.store.transaction() as tx:
-        return sum(len(work.claim(tx, table, "somebody", 10, 1_000)) for table in ("deliveries", "imports"))
+        return sum(len(work.claim(tx, table, "somebody", 10, 1_000)) for table in ("deliveries", "imports", "mails"))
 
 
 def test_what_waited_in_a_backup_is_not_done_a_second_time(at_home: Linked, tmp_path: Path, outside: Outside) -> None:
@@ -262,11 +267,12 @@ def test_what_waited_in_a_backup_is_not_done_a_second_time(at_home: Linked, tmp_
     folder = backed_up(at_home, tmp_path)
     brought_back(at_home, folder)
     settled = settle(at_home.gateway, outside)
-    assert (settled.deliveries, settled.imports) == (2, 1)
+    assert (settled.deliveries, settled.imports, settled.letters) == (2, 1, 1)
     assert claimed(at_home) == 0
     outcomes = rows(at_home, "SELECT state, outcome FROM deliveries")
     assert outcomes == [("void", '{"result": "void", "reason": "restore"}')] * 2
-    assert rows(at_home, "SELECT state, error FROM imports") == [("void", "restore")]
+    for table in ("imports", "mails"):
+        assert rows(at_home, f"SELECT state, error FROM {table}") == [("void", "restore")]
     assert settle(at_home.gateway, outside).deliveries == 0
 
 
@@ -274,11 +280,12 @@ def test_twin_without_ending_it_the_work_is_claimed_again(
     at_home: Linked, tmp_path: Path, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restore.ending, "void_restored", lambda *_: (0, 0))
+    monkeypatch.setattr(restore.inbox, "void_letters", lambda *_: 0)
     waiting(at_home)
     folder = backed_up(at_home, tmp_path)
     brought_back(at_home, folder)
     settle(at_home.gateway, outside)
-    assert claimed(at_home) >= 2
+    assert claimed(at_home) >= 3
 
 
 # What is not whole -----------------------------------------------------------------------------------
