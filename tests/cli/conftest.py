@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,11 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from connector import app
 from connector.cli import main
+from connector.flows import rotate_keys
+from connector.policy import Policy, Report, Version, load_sound_policy, prove
+from connector.settings import Settings, shipped
 from connector.storage import Store
 from tests.connected import Linked, linked
 
@@ -57,6 +63,35 @@ def _no_settings_around(monkeypatch, tmp_path):
     """No gateway but the test's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONNECTOR_CONFIG", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _each_policy_is_proven_once(monkeypatch):
+    """Every command that starts a gateway proves the whole policy; what it proved is remembered by the files' hash."""
+    monkeypatch.setattr(import_module("connector.policy.check"), "prove", _proven)
+    monkeypatch.setattr(app, "sound_policy", _sound_policy)
+
+
+_PROOFS: dict[str, Report] = {}
+_sound = app.sound_policy
+_shipped = cache(load_sound_policy)
+
+
+def _proven(version: Version) -> Report:
+    if version.sha256 not in _PROOFS:
+        _PROOFS[version.sha256] = prove(version)
+    return _PROOFS[version.sha256]
+
+
+def _sound_policy(settings: Settings) -> Policy:
+    own = settings.policy.directory or settings.policy.text
+    return _sound(settings) if own else _shipped(shipped("policy"))
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_is_about(monkeypatch):
+    """A rotation gives other processes their time to let go of old keys; here there are none."""
+    monkeypatch.setattr(rotate_keys, "DRAIN_S", 0.05)
 
 
 @pytest.fixture

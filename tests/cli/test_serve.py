@@ -16,21 +16,27 @@ import requests
 
 from connector.cli.children import Children, Role, python
 from connector.demo.stage import connector, free_ports
-from connector.model.clock import SystemClock
+from connector.model.clock import Clock, SystemClock
 from tests.cli.conftest import run
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 UP_WITHIN_S = 60
 
 
-def sleeper(seconds: float = 60, code: int = 0) -> list[str]:
-    """A child that does nothing, ends on SIGTERM, and ends with its parent."""
-    lines = f"import sys, time; time.sleep({seconds}); sys.exit({code})"
-    return [sys.executable, "-c", lines]
+def sleeper() -> list[str]:
+    """A child that does nothing and ends on SIGTERM."""
+    return [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
-def children(told: list[str]) -> Children:
-    return Children(SystemClock(), told.append, os.environ)
+def children(told: list[str], clock: Clock | None = None) -> Children:
+    return Children(clock or SystemClock(), told.append, os.environ)
+
+
+class HurriedClock(SystemClock):
+    """Ten seconds pass in one, so that pauses are as long as they are said to be and nobody waits for them."""
+
+    def monotonic(self) -> float:
+        return 10 * super().monotonic()
 
 
 def test_children_end_with_a_signal_to_their_parent():
@@ -44,11 +50,12 @@ def test_children_end_with_a_signal_to_their_parent():
     assert (made.alive(), told) == (False, [])
 
 
-def test_a_child_that_dies_is_started_again_and_one_that_keeps_dying_ends_all():
+def test_a_child_that_dies_is_started_again_and_one_that_keeps_dying_ends_all(monkeypatch):
+    monkeypatch.setattr("connector.cli.children.POLL_S", 0.02)
     told = []
-    made = children(told)
+    made = children(told, HurriedClock())
     made.start(Role("steady", sleeper()))
-    made.start(Role("sick", sleeper(0, 7)))
+    made.start(Role("sick", ["/bin/sh", "-c", "exit 7"]))
     assert not made.run(threading.Event())
     assert not made.alive()
     assert told[0] == "sick ended with code 7; starting it again in 0.5 s."
@@ -58,7 +65,7 @@ def test_a_child_that_dies_is_started_again_and_one_that_keeps_dying_ends_all():
 def test_a_child_ends_with_a_parent_that_was_killed(tmp_path):
     lines = (
         "import os, sys, threading; from connector.cli.children import Children, Role;"
-        "from connector.model.clock import SystemClock;"
+        "from connector.model.clock import Clock, SystemClock;"
         f"c = Children(SystemClock(), print, os.environ); c.start(Role('x', {child_of_ours(tmp_path)!r}));"
         "c.run(threading.Event())"
     )
