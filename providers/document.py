@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from providers import catalogue
+from providers.entries.reading import NOT_BUILT
 from providers.entries.values import Entry
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "providers"
@@ -61,6 +62,9 @@ _ACCESS: Mapping[str, str] = {
     "partner": "Apps are for partners.",
     "unknown": "",
 }
+_HEAD = f"""Made from `providers/catalogue`. [All providers]({INDEX}). A capability that a table does not name is not built for
+that provider, or not offered there.
+"""
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -93,7 +97,7 @@ def _index(entries: list[Entry]) -> str:
 
 
 def _page(sector: str, entries: list[Entry]) -> str:
-    lines = [f"# {_SECTORS[sector]}\n", f"Made from `providers/catalogue`. [All providers]({INDEX}).\n"]
+    lines = [f"# {_SECTORS[sector]}\n", _HEAD]
     for entry in sorted(entries, key=lambda one: one.title.casefold()):
         lines += _section(entry)
     return "\n".join(lines).rstrip() + "\n"
@@ -120,6 +124,8 @@ def _section(entry: Entry) -> Iterable[str]:
 def _abilities(entry: Entry) -> Iterable[tuple[str, ...]]:
     for word in catalogue.CAPABILITIES:
         words = entry.lacks.get(word) or entry.conditions.get(word, "")
+        if words == NOT_BUILT.get(word):
+            continue  # the head of the page says it once for all
         yield word.replace("_", " "), "yes" if entry.can(word) else "no", words
 
 

@@ -34,6 +34,7 @@ _SHARED_HOSTS: Mapping[str, int] = {  # hosts of many owners: how many path segm
 }
 _SHARED_DOMAINS = frozenset({"github.io", "gitlab.io", "readthedocs.io", "gitbook.io", "readme.io", "blogspot.com"})
 _SHORT = 2
+_OWNED = 2  # labels of a domain that somebody owns: zendesk and com
 
 
 def check_endpoint(entry: Entry, path: tuple[str, ...], address: str) -> None:
@@ -79,6 +80,27 @@ def check_parameters(entry: Entry) -> None:
             raise Complaint(("parameters", name), "is used in no address.")
         in_host = any(f"{{{name}}}" in (urlsplit(endpoint).netloc or "") for endpoint in endpoints)
         _check_pattern(("parameters", name), one, in_host=in_host)
+        _check_issuer(entry, name)
+        _check_owner(("parameters", name), one, endpoints)
+
+
+def _check_issuer(entry: Entry, name: str) -> None:
+    """Where each customer has a host, each has accounts of its own: number 1 of one is not number 1 of another."""
+    answering = (entry.token_endpoint, entry.userinfo_endpoint)
+    if any(name in places(urlsplit(address).netloc) for address in answering) and name not in places(entry.issuer):
+        raise Complaint(("issuer",), f"must hold {{{name}}}: accounts of two hosts would be taken for one another's.")
+
+
+def _check_owner(path: tuple[str, ...], one: Parameter, endpoints: Iterable[str]) -> None:
+    """A label stands below a domain that is the provider's; what is registered by anybody is chosen from a list."""
+    place, chosen = "{" + path[-1] + "}", re.fullmatch(r"\(?[a-z.]+(\|[a-z.]+)*\)?", one.pattern)
+    for endpoint in endpoints:
+        host = urlsplit(endpoint).netloc
+        fixed = host.rpartition(place)[2].strip(".").split(".") if place in host else []
+        if place in host and one.kind == "label" and len(fixed) < _OWNED and not chosen:
+            raise Complaint(
+                (*path, "pattern"), "lets anybody's domain stand there; list the possible values: (com|eu)."
+            )
 
 
 def _check_pattern(path: tuple[str, ...], one: Parameter, *, in_host: bool) -> None:
@@ -106,8 +128,10 @@ def fill(address: str, values: Mapping[str, str]) -> str:
 
 
 def fits(one: Parameter, value: str) -> bool:
-    """Whether a value may stand in its place."""
-    return len(value) <= MAX_VALUE and re.fullmatch(one.pattern, value) is not None
+    """Whether a value may stand in its place. A host is a name: an address in numbers is nobody's to be named by."""
+    if len(value) > MAX_VALUE or re.fullmatch(one.pattern, value) is None:
+        return False
+    return one.kind == "label" or not re.search(r"(^|\.)(0x)?[0-9]+$", value)
 
 
 def independent(sources: Iterable[str]) -> frozenset[tuple[str, ...]]:

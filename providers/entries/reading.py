@@ -20,7 +20,7 @@ _WORDS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a numb
 _UNKNOWN = "unknown"
 
 # What a plain entry need not say of itself, because it is the same for all of them.
-_NOT_BUILT: Mapping[str, str] = {
+NOT_BUILT: Mapping[str, str] = {
     "import_contacts": "Reading an address book there is not built. Its profile is all that is read.",
     "write_back": "Writing to this account is not built, or not offered there. Change it at the provider.",
     "signals": "No signal of a withdrawn grant is taken from there; it is noticed at the next call.",
@@ -67,7 +67,7 @@ def _filled(raw: dict[str, Any]) -> Entry:
     entry: Entry = _dataclass(Entry, raw, ())
     added: dict[str, Any] = {}
     if not entry.adapter:
-        missing = {word: why for word, why in _NOT_BUILT.items() if word not in entry.capabilities}
+        missing = {word: why for word, why in NOT_BUILT.items() if word not in entry.capabilities}
         added["lacks"] = {**missing, **entry.lacks}
     if entry.parameters:
         added["settings"] = {**entry.settings, **{name: one.words for name, one in entry.parameters.items()}}
