@@ -171,6 +171,16 @@ def abandoned_claims(
     return _ids(rows)
 
 
+def is_claimed(tx: Transaction, connection_id: str, fence: int) -> bool:
+    """Whether the claim with this fence still stands, its owner alive or not: nobody took over, and it is not over."""
+    row = tx.one(
+        "SELECT id FROM connections WHERE id = :id AND state = 'refreshing' AND fence = :fence",
+        id=connection_id,
+        fence=fence,
+    )
+    return row is not None
+
+
 def postpone(tx: Transaction, connection_id: str, until: int) -> None:
     """Leave a connection alone until then (ms), whatever is wrong with it. Widens nothing, so no seal is asked."""
     tx.run("UPDATE connections SET next_attempt_at = :until WHERE id = :id", until=until, id=connection_id)

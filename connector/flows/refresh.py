@@ -21,7 +21,9 @@ from connector.connections import Claim, Connection
 from connector.flows import failpoints
 from connector.flows.gateway import Gateway
 from connector.flows.refresh_attempt import COOLDOWN_MS, try_refresh
+from connector.flows.refresh_storing import intent_of
 from connector.flows.refresh_waiting import WAIT_S, ask_worker, not_too_early, still_under_way, wait_for_other
+from connector.ledger import append, append_all
 from connector.model.errors import ConnectorError, TryLater
 from connector.model.states import ConnectionState
 from connector.storage import Transaction
@@ -173,6 +175,8 @@ def _claim(gateway: Gateway, connection: Connection) -> Claim | None:
             seen_generation=connection.generation,
             leases_count=not gateway.watch.jumped,
         )
+        if claim is not None:
+            append(tx, intent_of(claim))
     if claim is not None:
         failpoints.reached(gateway, "after_claim")
     return claim
@@ -191,4 +195,5 @@ def _claim_all(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]
             leases_count=not gateway.watch.jumped,
             set_aside_ms=COOLDOWN_MS,
         )
+        append_all(tx, [intent_of(claim) for claim in claims])
     return {claim.connection.id: claim for claim in claims}

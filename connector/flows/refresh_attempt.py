@@ -255,7 +255,7 @@ def _rejected(gateway: Gateway, job: _Job) -> None:
             fence=job.claim.fence,
             columns={"reason": reason},
         )
-        append(tx, entry_of(connection, reason))
+        append(tx, entry_of(connection, reason, attempt=job.claim.fence))
 
 
 def _give_back(gateway: Gateway, claim: Claim, *, next_attempt_at: int, outcome: str) -> None:
@@ -282,4 +282,4 @@ def _give_back(gateway: Gateway, claim: Claim, *, next_attempt_at: int, outcome:
         )
         if outcome:
             connections.note_outcome(tx, connection.integration_id, outcome)
-            append(tx, entry_of(connection, outcome))
+        append(tx, entry_of(connection, outcome or "not_sent", attempt=claim.fence))

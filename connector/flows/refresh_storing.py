@@ -18,6 +18,7 @@ from connector.flows.gateway import Gateway
 from connector.flows.integrations import Integrated
 from connector.flows.observed import Observed
 from connector.ledger import Entry, append
+from connector.ledger.kinds import Fact
 from connector.model.errors import TryLater
 from connector.model.states import ConnectionState
 from connector.storage import Transaction
@@ -68,14 +69,26 @@ def store_late(gateway: Gateway, answer: Answer) -> None:
     _log.warning("refresh.late", connection=answer.claim.connection.id, stored=place)
 
 
-def entry_of(connection: Connection, outcome: str) -> Entry:
-    """The ledger's line about a refresh."""
+def entry_of(connection: Connection, outcome: str, *, attempt: int) -> Entry:
+    """The ledger's line about a refresh. `attempt`: the claim's fence, which the intent named."""
     return Entry(
         "refresh",
         connection.tenant_id,
         connection.pseudonym,
-        {"connection": connection.id, "generation": connection.generation, "outcome": outcome},
+        {"connection": connection.id, "generation": connection.generation, "outcome": outcome, "attempt": attempt},
     )
+
+
+def intent_of(claim: Claim) -> Entry:
+    """The line before it: written with the claim, so that a refresh that is cut off shows."""
+    connection = claim.connection
+    facts: dict[str, Fact] = {
+        "connection": connection.id,
+        "integration": connection.integration_id,
+        "generation": connection.generation,
+        "attempt": claim.fence,
+    }
+    return Entry("refresh_intent", connection.tenant_id, connection.pseudonym, facts)
 
 
 def _write(gateway: Gateway, tx: Transaction, answer: Answer, connection: Connection, *, fence: int | None) -> None:
@@ -93,7 +106,7 @@ def _write(gateway: Gateway, tx: Transaction, answer: Answer, connection: Connec
     )
     connections.note_outcome(tx, after.integration_id, "landed")
     answer.observed.record(tx, after, {"action": "refresh"})
-    append(tx, entry_of(after, "landed"))
+    append(tx, entry_of(after, "landed", attempt=answer.claim.fence))
 
 
 def _place(gateway: Gateway, tx: Transaction, answer: Answer) -> Literal["landed", "orphaned", "nowhere"]:
@@ -108,6 +121,7 @@ def _place(gateway: Gateway, tx: Transaction, answer: Answer) -> Literal["landed
     try:
         gateway.vault.key(tx, answer.whose.owner)
     except KeyDestroyed:
+        append(tx, entry_of(then, "nowhere", attempt=answer.claim.fence))
         return "nowhere"
     tokens.put_orphan(
         tx,
@@ -118,7 +132,7 @@ def _place(gateway: Gateway, tx: Transaction, answer: Answer) -> Literal["landed
         generation=then.generation + 1,
         reason="lost_claim",
     )
-    append(tx, entry_of(then, "orphaned"))
+    append(tx, entry_of(then, "orphaned", attempt=answer.claim.fence))
     return "orphaned"
 
 

@@ -16,16 +16,19 @@ from connector.storage import Transaction
 
 # Kind → the fact that names the piece of work.
 INTENTS: Mapping[str, str] = {
+    Kind.REFRESH_INTENT: "connection",
     Kind.PUSH_INTENT: "delivery",
     Kind.IMPORT_STARTED: "import",
     Kind.REVOCATION_INTENT: "revocation",
 }
 OUTCOMES: Mapping[str, str] = {
+    Kind.REFRESH: "connection",
     Kind.PUSH_OUTCOME: "delivery",
     Kind.IMPORT: "import",
     Kind.REVOCATION_OUTCOME: "revocation",
 }
 OUTCOME_OF: Mapping[str, Kind] = {
+    Kind.REFRESH_INTENT: Kind.REFRESH,
     Kind.PUSH_INTENT: Kind.PUSH_OUTCOME,
     Kind.IMPORT_STARTED: Kind.IMPORT,
     Kind.REVOCATION_INTENT: Kind.REVOCATION_OUTCOME,

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     ADOPTION_CONFIRMED = "adoption_confirmed"
     CONNECTION_MOVED = "connection_moved"
     TOKEN_HANDOUT = "token_handout"  # noqa: S105  a word, no secret
+    REFRESH_INTENT = "refresh_intent"
     REFRESH = "refresh"
     PROVIDER_REQUEST = "provider_request"
     IMPORT_STARTED = "import_started"
@@ -151,6 +152,7 @@ KINDS: Mapping[Kind, Mapping[str, Shape]] = {
     Kind.ADOPTION_CONFIRMED: _facts(method=word),
     Kind.CONNECTION_MOVED: _facts(_REFRESH, reason=word, old=word, new=word),
     Kind.TOKEN_HANDOUT: _facts(generation=_number, expires_at=_number, refreshed=_flag, stale=_flag, proof=_flag),
+    Kind.REFRESH_INTENT: _facts(_REFRESH, attempt=_number),
     Kind.REFRESH: _facts(_REFRESH, _OUTCOME),
     Kind.PROVIDER_REQUEST: _facts(_REFRESH, _OUTCOME, _WORK, action=word, http_status=_number),
     Kind.IMPORT_STARTED: _facts(_WORK, number=_number, kinds=_list_of(word), asked_by=word, attempt=_number),

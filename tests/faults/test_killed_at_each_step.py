@@ -9,7 +9,8 @@ import signal
 
 import pytest
 
-from connector.flows import failpoints
+from connector.flows import failpoints, reconcile
+from connector.ledger import verify
 from connector.model.errors import ConnectorError
 from connector.model.states import ConnectionState
 from tests.faults.conftest import eventually
@@ -37,6 +38,18 @@ def test_a_process_killed_in_a_refresh_loses_nothing_that_can_be_saved(rig, step
         assert town.refresh_works()
     else:
         assert (after.state, after.reason) == (ConnectionState.NEEDS_REAUTH, "refresh_lost")
+    assert told(town)[0] == (("landed", None) if step in STORED else ("unknown", "interrupted"))
+
+
+def told(town) -> list[tuple[str, str | None]]:
+    """What the ledger says of each attempt, once it was gone through; every one that began has its outcome."""
+    reconcile.step(town.gateway)
+    with town.store.transaction() as tx:
+        assert verify(tx).unanswered == ()
+    outcomes = {one["attempt"]: (one["outcome"], one.get("reason")) for one in town.entries("refresh")}
+    begun = [one["attempt"] for one in town.entries("refresh_intent")]
+    assert begun == sorted(outcomes)
+    return [outcomes[attempt] for attempt in begun]
 
 
 def settled(town) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from connector import work
-from connector.flows import push_update, reconcile
+from connector import connections, ledger, work
+from connector.flows import erase, push_update, reconcile, refresh, refresh_attempt, revoke
 from connector.flows.push_update import sending
 from connector.ledger import open_intents
+from connector.model.states import Ended
 from tests.agreed import WRITING, agree, deliveries, grant_scopes, typed
 from tests.connected import linked
 
@@ -58,6 +59,59 @@ def test_once_nobody_does_its_outcome_is_unknown(cut_off, by):
     (entry,) = cut_off.entries("push_outcome")
     assert (entry["outcome"], entry["reason"], entry["attempt"]) == ("unknown", "interrupted", 1)
     assert reconcile.step(cut_off.gateway) == 0
+
+
+@pytest.fixture
+def refresh_cut_off(tmp_path, store, clock, monkeypatch):
+    """A refresh whose process died between the provider's answer and its commit."""
+    town = linked(tmp_path, store, clock)
+    clock.advance(250)
+
+    def die(_gateway, step):
+        if step == "after_send":
+            raise Cut
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refresh_attempt.failpoints, "reached", die)
+        with pytest.raises(Cut):
+            refresh.refresh_now(town.gateway, town.connection())
+    assert town.refreshes() == 1
+    return town
+
+
+@pytest.mark.parametrize("by", ["another process", "revocation", "erasure"])
+def test_a_refresh_that_was_cut_off_is_listed_and_then_said_to_be_unknown(refresh_cut_off, clock, by):
+    town = refresh_cut_off
+    (fence,) = listed(town)
+    assert [(one["connection"], one["attempt"]) for one in town.entries("refresh_intent")] == [
+        (town.connection_id, fence)
+    ]
+    assert (reconcile.step(town.gateway), town.entries("refresh")) == (0, [])
+    if by == "another process":
+        clock.advance(16)
+        with town.store.transaction() as tx:
+            assert connections.claim_refresh(
+                tx, town.gateway.vault, town.connection_id, worker="wrk_next", lease_ms=refresh.LEASE_MS
+            )
+    elif by == "revocation":
+        revoke.revoke(town.gateway, town.house.tenant.id, town.connection_id, by=Ended.PERSON)
+    else:
+        erase.delete_user(town.gateway, town.house.tenant.id, town.connection().sub, Ended.PERSON)
+    assert reconcile.step(town.gateway) == 1
+    (entry,) = town.entries("refresh")
+    assert (entry["outcome"], entry["reason"], entry["attempt"]) == ("unknown", "interrupted", fence)
+    assert (listed(town), reconcile.step(town.gateway)) == ([], 0)
+    with town.store.transaction() as tx:
+        assert ledger.verify(tx).unanswered == ()
+
+
+def test_a_refresh_that_comes_to_its_end_needs_no_word(tmp_path, store, clock):
+    town = linked(tmp_path, store, clock)
+    clock.advance(250)
+    refresh.refresh_now(town.gateway, town.connection())
+    ((begun,), (ended,)) = town.entries("refresh_intent"), town.entries("refresh")
+    assert (ended["outcome"], ended["attempt"]) == ("landed", begun["attempt"])
+    assert (listed(town), reconcile.step(town.gateway)) == ([], 0)
 
 
 def test_what_comes_to_an_end_by_itself_needs_no_word(tmp_path, store, clock):

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from connector import connections
-from connector.flows.signup_link import landing, redeeming
+from connector.flows.signup_link import cleaning, landing, redeeming
 from connector.model.tags import Age
 from connector.storage.errors import DatabaseUnavailable
 from providers.exchange import NetworkFailure, Request, Response
+from tests.clock import ManualClock
 from tests.gateways import basic
 from tests.signing_up import NOTHING_MADE, Started, Town, answer_of
 
@@ -108,6 +109,29 @@ def test_the_intent_is_durable_before_the_code_leaves(town: Town) -> None:
     town.finished(back, started)
     assert [(row["state"], row["redeemer"]) for row in seen] == [("redeeming", town.gateway.worker_id)]
     assert seen[0]["intent_at"] is not None
+
+
+class Killed(BaseException):
+    """The process is gone: nobody catches this."""
+
+
+def test_a_redemption_whose_process_died_is_said_to_be_interrupted(
+    town: Town, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back, started = came_back(town)
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(redeeming.landing, "land", die)
+    with pytest.raises(Killed):
+        town.redeem(back, started)
+    assert town.exchanges() == 1
+    clock.advance(hours=1, minutes=1)
+    assert cleaning.step(town.gateway)
+    (entry,) = town.entries("authorization_failed")
+    assert (entry["step"], entry["reason"], entry["grant_may_remain"]) == ("redeeming", "interrupted", True)
+    assert town.how_many("connections", "users") == {"connections": 0, "users": 0}
 
 
 def test_an_answer_is_held_until_the_database_is_back(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
