@@ -62,9 +62,10 @@ _ACCESS: Mapping[str, str] = {
     "partner": "Apps are for partners.",
     "unknown": "",
 }
-_HEAD = f"""Made from `providers/catalogue`. [All providers]({INDEX}). A capability that a table does not name is not built for
-that provider, or not offered there.
-"""
+_HEAD = (
+    f"Made from `providers/catalogue`. [All providers]({INDEX}). A capability that a table does not name is not built\n"
+    "for that provider, or not offered there.\n"
+)
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
