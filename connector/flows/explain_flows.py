@@ -6,18 +6,17 @@ is found by asking it again with that switch turned, so that it cannot say what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from connector import inbox
 from connector.connections import Connection
 from connector.consent import Direction
 from connector.flows.choices import categories_of
 from connector.flows.gateway import Gateway
 from connector.flows.provider_terms import terms_of
+from connector.flows.said_outside import counting, said_about
 from connector.flows.stances import notice_toward
 from connector.flows.standings import IMPORT_WORDS, Ground, careful, ground_of
-from connector.inbox import Toward
 from connector.model.tags import (
     Account,
     Action,
@@ -35,6 +34,7 @@ from connector.model.tags import (
 )
 from connector.policy import OWN, Decision, flows
 from connector.policy.words import PHRASES
+from connector.settings import Outsider
 from connector.storage import Transaction
 from providers import catalogue
 from providers.capabilities import FIELD_GROUPS
@@ -105,6 +105,20 @@ class _Situation:
     switches: tuple[tuple[Standing, Switch], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Whom:
+    """Who would get it (nobody outside: no title), how notice stands toward them, and what the person said."""
+
+    title: str
+    notice: Notice
+    said: Choice | None
+
+    @property
+    def words(self) -> str:
+        """For the end of what goes."""
+        return f", to {self.title}" if self.title else ""
+
+
 def flows_of(
     gateway: Gateway,
     tenant_id: str,
@@ -161,48 +175,68 @@ def _situations(
     for category in kinds:
         if use.action is Action.PUSH or use.purpose is Purpose.SYNC:
             yield from _outward(ground, category)
-        elif category is Category.CREDENTIAL:
+            continue
+        if category is Category.CREDENTIAL:
             yield from (_credential(ground, one) for one in ground.connections.values())
-        else:
-            yield _own(gateway, tx, ground, use, category)
+            continue
+        for whom in _toward(gateway, tx, ground, use):
+            yield _own(ground, use, category, whom)
             if category in _IMPORTED:
-                yield from (_imported(gateway, ground, use, category, one) for one in ground.connections.values())
+                held = ground.connections.values()
+                yield from (_imported(gateway, ground, use, category, one, whom) for one in held)
 
 
-def _own(gateway: Gateway, tx: Transaction, ground: Ground, use: Use, category: Category) -> _Situation:
+def _toward(gateway: Gateway, tx: Transaction, ground: Ground, use: Use) -> Iterator[_Whom]:
+    """Everybody who may get something by a flow; for one that goes to nobody outside, nobody in particular."""
+    user, names = ground.user, {"": ""}
+    if use.recipient in {Recipient.AGENT, Recipient.AFFILIATE}:
+        settings = gateway.settings
+        listed: Sequence[Outsider] = settings.agents if use.recipient is Recipient.AGENT else settings.affiliates
+        names = {one.name: one.title for one in listed if use.purpose.value in one.purposes} or names
+    elif use.recipient is Recipient.ACQUIRER:
+        told = inbox.notices_of(tx, gateway.vault, user.tenant_id)
+        names = {one.topic: one.topic for one in told if one.kind == "transfer" and one.withdrawn_at is None} or names
+    for name, title in names.items():
+        notice = notice_toward(gateway, tx, user.tenant_id, user.sub, use.recipient.value, name)
+        yield _Whom(title, notice, said_about(gateway, tx, user, use, name))
+
+
+def _own(ground: Ground, use: Use, category: Category, whom: _Whom) -> _Situation:
     """What the person typed in, or the service saw."""
     source = Source.OBSERVED if category in _SEEN else Source.GIVEN
-    user, switches = ground.user, []
-    standing = Standing(user.account, Link.NONE, Choice.NONE, Notice.NONE)
-    if use.purpose is Purpose.CONTACT:
-        said = inbox.stance_of(tx, gateway.vault, user.tenant_id, user.sub, Toward.MAIL)
-        standing = replace(standing, choice=Choice.WITHDRAWN if said == "no" else Choice.NONE)
-        switches.append((replace(standing, choice=Choice.WITHDRAWN), Switch("Say no to mail", "/portal/inbox")))
-    if use.recipient in _OUTSIDE:
-        standing = replace(
-            standing, notice=notice_toward(gateway, tx, user.tenant_id, user.sub, use.recipient.value, "")
-        )
-        switches.append((replace(standing, notice=Notice.OBJECTED), Switch("Say no to it", "/portal/inbox")))
+    standing = Standing(ground.user.account, Link.NONE, whom.said or Choice.NONE, whom.notice)
     form = _form(use, category)
-    tags = careful(Tags(category, source, form=form), user)
-    what = _phrase(category, source, form)
-    return _Situation(what, tags, standing, None, OWN, (*switches, _deletion(standing)))
+    tags = careful(Tags(category, source, form=form), ground.user)
+    what = f"{_phrase(category, source, form)}{whom.words}"
+    return _Situation(what, tags, standing, None, OWN, (*_nos(use, standing), _deletion(standing)))
 
 
-def _imported(gateway: Gateway, ground: Ground, use: Use, category: Category, connection: Connection) -> _Situation:
+def _nos(use: Use, standing: Standing) -> Iterator[tuple[Standing, Switch]]:
+    """What a person says in their inbox to end a flow, the mildest first."""
+    if use.purpose is Purpose.CONTACT:
+        yield replace(standing, choice=Choice.WITHDRAWN), Switch("Say no to mail", "/portal/inbox")
+    if use.recipient in _OUTSIDE:
+        if standing.choice is Choice.GIVEN:
+            yield replace(standing, choice=Choice.NONE), Switch("Take your yes back", "/portal/inbox")
+        yield replace(standing, notice=Notice.OBJECTED), Switch("Say no to it", "/portal/inbox")
+
+
+def _imported(  # noqa: PLR0917  what came from where, and would go to whom
+    gateway: Gateway, ground: Ground, use: Use, category: Category, connection: Connection, whom: _Whom
+) -> _Situation:
     """What came from one account."""
-    word = IMPORT_WORDS[category]
-    link = ground.link(connection.id)
-    standing = Standing(ground.user.account, link, ground.choice(connection.id, Direction.IMPORT, word), Notice.NONE)
+    choice = counting(whom.said, ground.choice(connection.id, Direction.IMPORT, IMPORT_WORDS[category]))
+    standing = Standing(ground.user.account, ground.link(connection.id), choice, whom.notice)
     title, page = catalogue.entry(connection.provider).title, f"/portal/accounts/{connection.id}"
     switches = (
+        *_nos(use, standing),
         (replace(standing, choice=Choice.WITHDRAWN), Switch(f"Stop importing from {title}", page)),
         *_disconnection(standing, connection),
         _deletion(standing),
     )
     form = _form(use, category)
     tags = careful(Tags(category, Source.IMPORTED, form=form), ground.user)
-    what = _begun(f"{PHRASES['category'][category]}, from {title}{_figures(form)}")
+    what = _begun(f"{PHRASES['category'][category]}, from {title}{_figures(form)}{whom.words}")
     return _Situation(what, tags, standing, connection, terms_of(gateway.policy, connection, category), switches)
 
 

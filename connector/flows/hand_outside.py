@@ -18,20 +18,19 @@ from connector.flows.gateway import Gateway
 from connector.flows.outside_requests import Request, bound_by, checked, title_of, wanted
 from connector.flows.provider_terms import terms_of
 from connector.flows.release import release
+from connector.flows.said_outside import counting, said_about
 from connector.flows.stances import notice_toward
 from connector.flows.standings import Ground, careful, ground_of, standing_of_value
-from connector.inbox import NewItem, NewRelease, Toward
+from connector.inbox import NewItem, NewRelease
 from connector.ledger import Entry, append_all
 from connector.ledger import Kind as EntryKind
 from connector.model.errors import RefusedByPolicy
 from connector.model.ids import new_id
 from connector.model.instants import iso
-from connector.model.tags import Choice, Notice, Purpose
+from connector.model.tags import Choice, Notice
 from connector.policy import OWN, Decision
 from connector.records import Card, SealedValue, open_value
 from connector.storage import Transaction
-
-_ASKED = {"affiliate": Toward.AFFILIATE, "acquirer": Toward.TRANSFER}  # toward whom a yes has a meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def _sorted(gateway: Gateway, tx: Transaction, ground: Ground, request: Request)
     tenant_id, sub = ground.user.tenant_id, ground.user.sub
     cards = {card.id: card for kind in ("self", "contact") for card in records.of_person(tx, tenant_id, sub, kind=kind)}
     notice = notice_toward(gateway, tx, tenant_id, sub, request.recipient, request.name)
-    said = _choice(gateway, tx, ground, request)
+    said = said_about(gateway, tx, ground.user, request.use, request.name)
     decided = [
         (stored, _decision(gateway, ground, request, stored, notice, said))
         for stored in records.all_of(tx, tenant_id, sub)
@@ -94,36 +93,12 @@ def _sorted(gateway: Gateway, tx: Transaction, ground: Ground, request: Request)
     return _Sorted(ground, cards, allowed, [pair for pair in decided if not pair[1].allowed])
 
 
-def _choice(gateway: Gateway, tx: Transaction, ground: Ground, request: Request) -> Choice | None:
-    """What the person said about this very flow: a yes to an affiliate or a transfer (a no is an objection), no mail.
-
-    None where a yes has no meaning and no no was said.
-    """
-    whose = (tx, gateway.vault, ground.user.tenant_id, ground.user.sub)
-    toward = _ASKED.get(request.recipient)
-    if toward is not None:
-        return Choice.GIVEN if inbox.stance_of(*whose, toward, request.name) == "yes" else Choice.NONE
-    if request.use.purpose is Purpose.CONTACT and inbox.stance_of(*whose, Toward.MAIL) == "no":
-        return Choice.WITHDRAWN
-    return None
-
-
-def _counts(said: Choice | None, imported: Choice) -> Choice:
-    """Of what was said about this flow and of the choice to import, what counts for an imported value.
-
-    Who stopped the import, or would have to be asked again, said no to more than this flow.
-    """
-    if said is None:
-        return imported
-    return said if imported in {Choice.GIVEN, Choice.NONE} else max(said, imported, key=lambda word: word.rank)
-
-
 def _decision(  # noqa: PLR0917  a decision stands on all of these
     gateway: Gateway, ground: Ground, request: Request, stored: SealedValue, notice: Notice, said: Choice | None
 ) -> Decision:
     user = ground.user
     standing = standing_of_value(ground, request.use, stored)
-    choice = (said or Choice.NONE) if stored.imported_from is None else _counts(said, standing.choice)
+    choice = (said or Choice.NONE) if stored.imported_from is None else counting(said, standing.choice)
     return gateway.policy.decide(
         request.use,
         careful(stored.tags, user),

@@ -19,6 +19,7 @@ from connector.flows.gateway import Gateway
 from connector.flows.opting_out import opt_out_link
 from connector.flows.provider_terms import terms_of
 from connector.flows.release import release
+from connector.flows.stances import said_toward
 from connector.flows.standings import Ground, careful, ground_of, standing_of_value
 from connector.inbox import Item, Toward
 from connector.ledger import Entry, append
@@ -162,7 +163,7 @@ def _order(value: SealedValue) -> tuple[bool, int, str]:
 def _decision(gateway: Gateway, tx: Transaction, ground: Ground, value: SealedValue) -> Decision:
     """The preference about mail bears on it, and the choice about the import that the address came by."""
     user = ground.user
-    said = inbox.stance_of(tx, gateway.vault, user.tenant_id, user.sub, Toward.MAIL)
+    said = said_toward(gateway, tx, user.tenant_id, user.sub, Toward.MAIL)
     standing = standing_of_value(ground, _WRITE, value)
     standing = replace(standing, choice=Choice.WITHDRAWN if said == "no" else standing.choice)
     source = ground.connections.get(value.imported_from or "")

@@ -27,6 +27,7 @@ def take_in(  # noqa: PLR0917  whose, toward whom, what
         raise NotFound("user", code="unknown_user")
     if inbox.take(tx, gateway.vault, tenant_id, sub, toward, name, said, by=by) is None:
         return False
+    people.note_stances(tx, gateway.vault, user, lambda: inbox.count_stances(tx, gateway.vault, tenant_id, sub))
     facts = {"toward": toward.value, "stance": said, "by": by}
     append(tx, Entry(EntryKind.STANCE, tenant_id, user.pseudonym, facts))
     return True
@@ -73,6 +74,20 @@ def record_gpc(gateway: Gateway, tx: Transaction, tenant_id: str, sub: str) -> b
     return take_in(gateway, tx, tenant_id, sub, Toward.AFFILIATE, "", "no", by="gpc")
 
 
+def said_toward(  # noqa: PLR0917  whose, and toward whom
+    gateway: Gateway, tx: Transaction, tenant_id: str, sub: str, toward: Toward, name: str = ""
+) -> Said:
+    """What counts toward somebody, for decisions.
+
+    The person's own row says how many stances they have. Where fewer carry their seals, one was deleted, and it may
+    have been the no that is asked about: so it is a no.
+    """
+    user = people.find_user(tx, gateway.vault, tenant_id, sub)
+    if user is None or inbox.count_stances(tx, gateway.vault, tenant_id, sub) < user.stances:
+        return "no"
+    return inbox.stance_of(tx, gateway.vault, tenant_id, sub, toward, name)
+
+
 def notice_toward(  # noqa: PLR0917  whose, and toward whom
     gateway: Gateway, tx: Transaction, tenant_id: str, sub: str, recipient: str, name: str
 ) -> Standing:
@@ -80,7 +95,7 @@ def notice_toward(  # noqa: PLR0917  whose, and toward whom
     toward = {"affiliate": Toward.AFFILIATE, "agent": Toward.AGENT, "acquirer": Toward.TRANSFER}.get(recipient)
     if toward is None:
         return Standing.NONE
-    if inbox.stance_of(tx, gateway.vault, tenant_id, sub, toward, name) == "no":
+    if said_toward(gateway, tx, tenant_id, sub, toward, name) == "no":
         return Standing.OBJECTED
     kind = {"affiliate": "sharing", "acquirer": "transfer"}.get(recipient)
     if kind is None:

@@ -27,7 +27,16 @@ from connector.inbox.notices import (
     unspread,
 )
 from connector.inbox.releases import NewRelease, Release, hidden_of, keep_release, releases_of, terms_of_release
-from connector.inbox.stances import Stance, Toward, forget_person, no_longer, stance_of, stances_of, take
+from connector.inbox.stances import (
+    Stance,
+    Toward,
+    count_stances,
+    forget_person,
+    no_longer,
+    stance_of,
+    stances_of,
+    take,
+)
 from connector.inbox.windows import Window, window_of
 
 __all__ = [
@@ -45,6 +54,7 @@ __all__ = [
     "announce",
     "by_hand",
     "called_off",
+    "count_stances",
     "find_item",
     "find_notice",
     "forget_forwardings",

@@ -94,6 +94,12 @@ def stance_of(  # noqa: PLR0917  whose, and toward whom
     return "yes" if own is not None and _said(tx, vault, own) == "yes" else "none"
 
 
+def count_stances(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> int:
+    """How many stances of a person carry their seals: one that was deleted, or put in another's place, is missing."""
+    rows = tx.all("SELECT * FROM stances WHERE tenant_id = :tenant AND sub = :sub", tenant=tenant_id, sub=sub)
+    return sum(is_whole(tx, vault, "stances", row) for row in rows)
+
+
 def stances_of(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> list[Stance]:
     """Everything the person said, oldest first. An altered row is shown as the no that it counts as."""
     rows = tx.all(

@@ -7,7 +7,7 @@ cannot be told from what a writer of the database writes; after that, no row cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class User:
         pseudonym: stands for the person in the ledger; None once erased.
         age: what the policy decides on; never unknown for a registered person.
         last_visit_at: their own last visit; which policy version binds them follows from it.
+        stances: how often they said yes, no or nothing toward somebody; fewer rows than that are too few.
     """
 
     sub: str
@@ -41,6 +42,7 @@ class User:
     age: Age
     created_at: int
     last_visit_at: int
+    stances: int
 
     @property
     def owner(self) -> Owner:
@@ -60,6 +62,7 @@ def create_user(tx: Transaction, vault: Vault, tenant_id: str, *, age: Age = Age
         "created_at": now,
         "last_visit_at": now,
         "deleted_at": None,
+        "stances": 0,
     }
     user = _from_row(row)
     vault.create_key(tx, user.owner)
@@ -121,16 +124,18 @@ def set_age(tx: Transaction, vault: Vault, user: User, age: Age) -> User:
 
 def mark_deleted(tx: Transaction, vault: Vault, user: User) -> User:
     """The account is deleted: an opaque id remains, and nothing that leads from it to anything."""
-    return change(tx, vault, user, account=Account.DELETED.value, pseudonym=None, deleted_at=tx.now())
+    return change(tx, vault, user, account=Account.DELETED.value, pseudonym=None, deleted_at=tx.now(), stances=0)
+
+
+def note_stances(tx: Transaction, vault: Vault, user: User, count: Callable[[], int]) -> User:
+    """How many stances they have from now on; counted when nobody else can be noting it."""
+    _locked(tx, vault, user)
+    return change(tx, vault, user, stances=count())
 
 
 def change(tx: Transaction, vault: Vault, user: User, **columns: str | int | None) -> User:
     """Write columns over what stands there now, and seal it again. Raises SealBroken."""
-    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
-    row = tx.one(f"SELECT * FROM users WHERE sub = :sub {lock}", sub=user.sub)
-    if row is None:
-        raise SealBroken(TABLE, user.sub)
-    checked_user(tx, vault, row)
+    row = _locked(tx, vault, user)
     fresh = {**row, **columns}
     tx.run(
         f"UPDATE users SET {', '.join(f'{name} = :{name}' for name in columns)}, seal = :seal WHERE sub = :sub",
@@ -160,8 +165,17 @@ def seal_users(tx: Transaction, vault: Vault, after: str, limit: int) -> tuple[i
 
 def sealed_fields(row: Mapping[str, Any]) -> list[Field]:
     """What the seal vouches for: all of it."""
-    names = ("sub", "tenant_id", "pseudonym", "account", "age", "created_at", "last_visit_at", "deleted_at")
+    names = ("sub", "tenant_id", "pseudonym", "account", "age", "created_at", "last_visit_at", "deleted_at", "stances")
     return [row[name] for name in names]
+
+
+def _locked(tx: Transaction, vault: Vault, user: User) -> Row:
+    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
+    row = tx.one(f"SELECT * FROM users WHERE sub = :sub {lock}", sub=user.sub)
+    if row is None:
+        raise SealBroken(TABLE, user.sub)
+    checked_user(tx, vault, row)
+    return row
 
 
 def _is_sealed(key: DataKey, row: Row) -> bool:
@@ -185,4 +199,5 @@ def _from_row(row: Mapping[str, Any]) -> User:
         age=Age(row["age"]),
         created_at=row["created_at"],
         last_visit_at=row["last_visit_at"],
+        stances=row["stances"],
     )

@@ -152,6 +152,7 @@ users = sa.Table(
     _int("created_at"),
     _int("last_visit_at"),
     _int("deleted_at", null=True),
+    _int("stances", default=0),  # how many rows of theirs there must be, so that none is deleted unseen
     _blob("seal", null=True),  # none in rows of the first release, until the vault demands it
     sa.Index("ix_users_tenant_id", "tenant_id"),
     sa.Index("ix_users_pseudonym", "pseudonym"),

@@ -24,7 +24,7 @@ SELECT c.*, t.access AS token_access, t.refresh AS token_refresh, t.token_type, 
        s.epoch AS seal_epoch, s.tenant_key_id AS seal_tenant_key_id, s.wrapped AS seal_wrapped,
        u.account, u.age, u.last_visit_at,
        u.tenant_id AS user_tenant_id, u.pseudonym AS user_pseudonym, u.created_at AS user_created_at,
-       u.deleted_at AS user_deleted_at, u.seal AS user_seal
+       u.deleted_at AS user_deleted_at, u.stances AS user_stances, u.seal AS user_seal
 FROM connections c
 JOIN users u ON u.sub = c.sub
 LEFT JOIN connection_tokens t ON t.connection_id = c.id
@@ -50,7 +50,7 @@ class Held:
     def person(self) -> Row:
         """The row of the person whose it is, with its seal not yet checked."""
         row = self.row
-        names = ("tenant_id", "pseudonym", "created_at", "deleted_at", "seal")
+        names = ("tenant_id", "pseudonym", "created_at", "deleted_at", "stances", "seal")
         beside = {name: row[name] for name in ("sub", "account", "age", "last_visit_at")}
         return beside | {name: row[f"user_{name}"] for name in names}
 

@@ -18,12 +18,13 @@ from connector import authorizations, connections, consent, people
 from connector.clients import access_token_of, find_client, find_integration
 from connector.clients.authentication import Presented, authenticate
 from connector.consent import Direction
-from connector.flows import revoke
+from connector.flows import revoke, stances
 from connector.flows.fresh_token import Wanted, fresh_token
+from connector.inbox import Toward
 from connector.model.errors import ConnectorError
 from connector.model.ids import new_id
 from connector.model.states import Ended
-from connector.model.tags import Age, Choice, Purpose
+from connector.model.tags import Age, Choice, Notice, Purpose
 from connector.people import NewIdentity, NewLink, consume_link, make_link, open_session
 from connector.records import values
 from connector.storage import Store
@@ -283,6 +284,26 @@ def confirm_in_somebody_s_place(scene: Scene) -> Any:
     return not scene.read(lambda tx, vault: connections.is_unconfirmed(tx, vault, scene.connection))
 
 
+def object_to_an_agent(scene: Scene) -> None:
+    with scene.town.gateway.store.transaction() as tx:
+        stances.take_in(
+            scene.town.gateway, tx, scene.town.house.tenant.id, scene.ada, Toward.AGENT, "crm", "no", by="subject"
+        )
+
+
+def is_objected(scene: Scene) -> bool:
+    with scene.town.gateway.store.read() as tx:
+        found = stances.notice_toward(scene.town.gateway, tx, scene.town.house.tenant.id, scene.ada, "agent", "crm")
+    return found is Notice.OBJECTED
+
+
+def take_back_an_objection(scene: Scene) -> Any:
+    object_to_an_agent(scene)
+    scene.write("DELETE FROM stances")
+    scene.write("UPDATE users SET stances = 0 WHERE sub = :sub", sub=scene.ada)
+    return not is_objected(scene)
+
+
 ATTACKS = (
     un_revoke,
     widen_scopes,
@@ -309,6 +330,7 @@ ATTACKS = (
     leave_out_the_seal_of_a_person,
     move_a_person_to_another_tenant,
     confirm_in_somebody_s_place,
+    take_back_an_objection,
 )
 
 
@@ -327,6 +349,30 @@ def test_twin_without_row_seals_a_writer_of_the_database_can(
 ) -> None:
     monkeypatch.setattr(DataKey, "check_row", lambda *_: None)
     assert attack(scene)
+
+
+# What is deleted: the rows that are left know of it ---------------------------------------------------
+
+
+def test_an_objection_that_was_deleted_counts_as_a_no(scene: Scene) -> None:
+    object_to_an_agent(scene)
+    scene.write("DELETE FROM stances")
+    assert is_objected(scene)
+
+
+def test_and_so_it_does_with_another_row_in_its_place(scene: Scene) -> None:
+    object_to_an_agent(scene)
+    scene.write("UPDATE stances SET name = 'nobody'")
+    assert is_objected(scene)
+
+
+def test_twin_without_the_number_in_the_person_s_row_it_is_forgotten(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "note_stances", lambda *_: None)
+    object_to_an_agent(scene)
+    scene.write("DELETE FROM stances")
+    assert not is_objected(scene)
 
 
 # Sealed values: bound to their place by the record itself -------------------------------------------

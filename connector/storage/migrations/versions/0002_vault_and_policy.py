@@ -250,4 +250,5 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("stances", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("seal", sa.LargeBinary(), nullable=True))
