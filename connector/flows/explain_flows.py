@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from connector import inbox
 from connector.connections import Connection
 from connector.consent import Direction
 from connector.flows.choices import categories_of
@@ -192,7 +194,9 @@ def _toward(gateway: Gateway, tx: Transaction, ground: Ground, use: Use) -> Iter
     if use.recipient in {Recipient.AGENT, Recipient.AFFILIATE}:
         settings = gateway.settings
         listed: Sequence[Outsider] = settings.agents if use.recipient is Recipient.AGENT else settings.affiliates
-        names = {one.name: one.title for one in listed if use.purpose.value in one.purposes} or names
+        purpose, today = use.purpose.value, datetime.fromtimestamp(ground.at / 1000, UTC).date()
+        named = [one for one in listed if purpose in getattr(one, "purposes", ()) and one.on(today)]
+        names = {one.name: one.title for one in named} or names
     elif use.recipient is Recipient.ACQUIRER:
         told = inbox.notices_of(tx, gateway.vault, user.tenant_id)
         names = {one.topic: one.topic for one in told if one.kind == "transfer" and one.withdrawn_at is None} or names

@@ -21,6 +21,7 @@ from connector.flows import hand_outside as handing
 from connector.flows import import_records, post_notices
 from connector.flows.edit_profile import edit_profile
 from connector.flows.erase import delete_user
+from connector.flows.explain_flows import flows_of
 from connector.flows.hand_everybody import hand_everybody
 from connector.flows.hand_outside import hand_outside
 from connector.flows.outside_notices import announce_outside
@@ -317,6 +318,28 @@ def test_another_tenants_app_sees_nothing_of_a_release(town: Town, sub: str) -> 
     give(town, sub)
     rival = bearer(api_token(town.app, town.house.other, town.house.other_secret))
     assert town.app.test_client().get(f"/v1/inbox?user={sub}", headers=rival).status_code == 404
+
+
+def test_what_is_explained_of_those_outside_is_what_they_get(town: Town, sub: str) -> None:
+    def is_open(flow: str, to: str) -> bool:
+        views = {one.flow: one for one in flows_of(town.gateway, town.house.tenant.id, sub, action="share")}
+        cases = [case for case in views[flow].cases if case.what.endswith(f", to {to}") and case.source == "given"]
+        (found,) = {case.open for case in cases if case.category == "profile"}
+        return found
+
+    assert (is_open("share agent service", "Print Ltd"), is_open("share affiliate service", "Partner Shop")) == (
+        True,
+        False,
+    )
+    stance(town, sub, Toward.AFFILIATE, "partner", "yes")
+    stance(town, sub, Toward.AGENT, "printer", "no")
+    assert (is_open("share agent service", "Print Ltd"), is_open("share affiliate service", "Partner Shop")) == (
+        False,
+        True,
+    )
+    assert give(town, sub, AFFILIATE).count == 1
+    with pytest.raises(RefusedByPolicy):
+        give(town, sub, AGENT)
 
 
 def test_a_release_of_nothing_is_no_release(town: Town, sub: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.flows.evidence import receipt_file
+from connector.flows.explain_flows import flows_of
 from connector.model.errors import RefusedByPolicy
 from connector.policy import Policy, Version
 from connector.storage import Store
@@ -122,3 +123,22 @@ def test_clause_2c_an_address_from_facebook_is_written_to_under_a_live_choice_an
             browser.post(f"/portal/choices/{row['id']}/withdraw", data={"form_token": token})
     announced(town, ("acquirer", "another"))
     assert len(letters(town)) == 1
+
+
+def test_what_is_explained_of_a_transfer_is_what_then_goes(town: Town, clock: ManualClock) -> None:
+    sub = announced_to(town, clock)
+
+    def explained() -> dict[str, tuple[bool, str]]:
+        (view,) = [
+            one
+            for one in flows_of(town.gateway, town.house.tenant.id, sub, action="share", category="contact")
+            if one.flow == "share acquirer transfer"
+        ]
+        assert all(case.what.endswith(", to buyer") for case in view.cases)
+        return {case.source: (case.open, case.switch.words if case.switch else "") for case in view.cases}
+
+    assert explained() == {"given": (True, "Say no to it"), "imported": (False, "")}
+    decide(town, sub, "consent")
+    assert explained() == {"given": (True, "Say no to it"), "imported": (True, "Take your yes back")}
+    decide(town, sub, "object")
+    assert explained() == {"given": (False, ""), "imported": (False, "")}
