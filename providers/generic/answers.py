@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 
 from providers.entries.values import Entry, Errors, Limits
@@ -112,20 +113,24 @@ def _failure(entry: Entry, response: Response, code: str | None) -> ProviderErro
 
 
 def wait_s(limits: Limits, response: Response) -> int | None:
-    """How long to wait by the provider's own header, within 1 s … 24 h; None where it does not say."""
+    """How long to wait by the provider's own header, within 1 s … 24 h; None where it does not say.
+
+    A moment is measured from the answer's own Date, so that clocks need not agree.
+    """
     text = response.headers.get(limits.reset_header, "").strip() if limits.reset_header else ""
     try:
         if limits.reset_is == "iso_8601":
-            until = datetime.fromisoformat(text).timestamp()
+            until = _moment(datetime.fromisoformat(text))
         else:
             until = float(text) / (_MILLISECONDS if limits.reset_is == "epoch_ms" else 1)
-        start = 0.0 if limits.reset_is == "seconds" else _answered_at(response)
+        start = (
+            0.0 if limits.reset_is == "seconds" else _moment(parsedate_to_datetime(response.headers.get("date", "")))
+        )
     except (ValueError, OverflowError):
         return None
-    return int(max(MIN_RETRY_S, min(until - start, MAX_RETRY_S)))
+    return int(max(MIN_RETRY_S, min(until - start, MAX_RETRY_S))) if isfinite(until) else None
 
 
-def _answered_at(response: Response) -> float:
-    """By the answer's own clock, so that clocks need not agree. Raises ValueError where it says no date."""
-    said: datetime = parsedate_to_datetime(response.headers.get("date", ""))
+def _moment(said: datetime) -> float:
+    """Seconds since the epoch; a time without a zone is taken as UTC."""
     return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()

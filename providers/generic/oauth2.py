@@ -226,7 +226,12 @@ class PlainOAuth2:
             if also.scope and grant.scopes is not None and also.scope not in grant.scopes:
                 continue
             asked = replace(profile, method="GET", query="", parameters=also.parameters)
-            more = yield from self._read(registration, grant, asked, also.endpoint)
+            try:
+                more = yield from self._read(registration, grant, asked, also.endpoint)
+            except ProviderError as error:
+                if error.kind != "insufficient_scope":
+                    raise
+                continue  # the person left this out; the rest is theirs to use all the same
             claims |= claims_of(also.claims, at(more, also.root))
         return answer, claims
 
