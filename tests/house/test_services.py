@@ -148,11 +148,17 @@ def run_with_a_gap(tmp_path):
     )
 
     def run(strict: str, *more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-p", "tests.services.gaps", "-c", "/dev/null", "--rootdir", "."]
+        plugins = ["-p", "tests.services.gaps", *(["-p", "xdist"] if "-n" in more else [])]
+        command = [sys.executable, "-m", "pytest", *plugins, "-c", "/dev/null", "--rootdir", "."]
         return subprocess.run(
             [*command, *more, "test_it.py"],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(ROOT), "STRICT": strict, "PATH": "/usr/bin:/bin"},
+            env={
+                "PYTHONPATH": str(ROOT),
+                "STRICT": strict,
+                "PATH": "/usr/bin:/bin",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a dozen others take a second to load and change nothing here
+            },
             capture_output=True,
             text=True,
             check=False,
