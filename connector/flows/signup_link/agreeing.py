@@ -156,9 +156,7 @@ def _categories(said: Said, direction: Direction, group: str) -> tuple[Category,
         return (Category.PROFILE if group in _OF_PROFILE else Category.CONTACT,)
     if group in GROUPS:
         return (GROUPS[group].category,)
-    known = said.whole.entry.scopes
-    asked = [known[scope] for scope in said.progress.scopes if scope in known]
-    opened = {word for scope in asked for word in scope.imports}
+    opened = said.whole.entry.opens(*said.progress.scopes)
     return tuple(category for category in CATEGORIES_OF[group] if category.value in opened)
 
 

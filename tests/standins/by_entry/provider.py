@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -44,6 +44,8 @@ class Provider:
     """One provider. `faults`: answers that come instead, first in, first out, by endpoint (`token`, `userinfo` …)."""
 
     entry: Entry
+    redirect_uri: str = REDIRECT_URI
+    now: Callable[[], int] = lambda: NOW
     codes: dict[str, Issued] = field(default_factory=dict)
     access: dict[str, Issued] = field(default_factory=dict)
     refreshing: dict[str, Issued] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class Provider:
         expected = {
             "response_type": "code",
             entry.client_id_parameter: CLIENT_ID,
-            "redirect_uri": REDIRECT_URI,
+            "redirect_uri": self.redirect_uri,
             **self._filled(entry.authorization.parameters),
         }
         for name, value in expected.items():
@@ -113,7 +115,7 @@ class Provider:
         return Issued(dict(params), scopes)
 
     def _filled(self, table: Mapping[str, str]) -> dict[str, str]:
-        values = {"{client_id}": CLIENT_ID, "{redirect_uri}": REDIRECT_URI}
+        values = {"{client_id}": CLIENT_ID, "{redirect_uri}": self.redirect_uri}
         return {name: values.get(value, value) for name, value in table.items()}
 
     # ---- requests ----------------------------------------------------------------------------------------------------
@@ -243,8 +245,8 @@ class Provider:
             "iss": self.issuer,
             "sub": SUBJECT,
             "aud": CLIENT_ID,
-            "exp": NOW // 1000 + 300,
-            "iat": NOW // 1000,
+            "exp": self.now() // 1000 + 300,
+            "iat": self.now() // 1000,
             "at_hash": b64(digest[:16]),
             **({"nonce": nonce} if nonce else {}),
         }
