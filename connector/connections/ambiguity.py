@@ -2,6 +2,10 @@
 
 A rotating provider may have used up the refresh token. With a grace the retry must come within it; without one, an
 early retry can get the whole family revoked, so the current access token is served to its end and the retry comes last.
+
+A grace runs from the request and not from the intent, and nobody knows how much later the request left: at most
+SENT_WITHIN_MS. While the grace may still run the retry is made. If it comes too late, the grant had been lost with the
+answer, and what the retry costs is the rest of an access token; not making it would cost grants that can be saved.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from typing import Literal
 
 GRACE_SHARE = 0.8
 SOON_MS = 500
+SENT_WITHIN_MS = 5_000  # a refresh that is claimed but not sent by then is not sent any more
 
 
 def after_ambiguous(
@@ -25,9 +30,9 @@ def after_ambiguous(
     """
     if model != "rotating":
         return "retry", now + SOON_MS
-    latest = intent_at + int(GRACE_SHARE * grace_s * 1000)
-    if grace_s > 0 and now <= latest:
-        return "retry", min(now + SOON_MS, latest)
+    if grace_s > 0 and now <= intent_at + SENT_WITHIN_MS + int(grace_s * 1000):
+        surely_within = intent_at + int(GRACE_SHARE * grace_s * 1000)
+        return "retry", min(now + SOON_MS, max(now, surely_within))
     if expires_at is not None and expires_at > now:
         return "probe_last", expires_at
     return "retry", now

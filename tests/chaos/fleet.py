@@ -82,13 +82,16 @@ class Fleet:
             time.sleep(0.005)
         raise RuntimeError("the workers do not come up")
 
-    def strike(self, rng: random.Random, number: signal.Signals, held_by: Callable[[str], set[str]]) -> Struck:
-        """Stop one in the middle of a refresh, see what it holds, and send it the signal.
+    def strike(
+        self, rng: random.Random, number: signal.Signals, held_by: Callable[[str], set[str]], *, aimed: bool = True
+    ) -> Struck:
+        """Stop one, see what it holds, and send it the signal. Whom is drawn.
 
-        Whom is drawn; if it does nothing for a while, it is struck all the same.
+        An aimed blow waits until its victim is in the middle of a refresh; if that does nothing for a while, it is
+        struck all the same.
         """
         member = self.pick(rng)
-        until = time.monotonic() + BUSY_WITHIN_S
+        until = time.monotonic() + (BUSY_WITHIN_S if aimed else 0)
         while not held_by(member.worker_id) and time.monotonic() < until:
             time.sleep(LOOK_S)
         member.child.send_signal(signal.SIGSTOP)

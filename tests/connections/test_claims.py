@@ -119,14 +119,15 @@ def test_an_unknown_outcome_within_the_grace_is_tried_again_within_it():
     assert (step, at) == ("retry", 1_500)
 
 
-@pytest.mark.parametrize(("now", "at"), [(0, 400), (390, 400), (400, 400)])
+@pytest.mark.parametrize(("now", "at"), [(0, 400), (390, 400), (400, 400), (401, 401), (5_500, 5_500)])
 def test_a_grace_shorter_than_the_usual_pause_is_not_slept_through(now, at):
-    found = connections.after_ambiguous("rotating", grace_s=0.5, intent_at=0, now=now, expires_at=60_000)
+    found = after_ambiguous("rotating", grace_s=0.5, intent_at=0, now=now, expires_at=60_000)
     assert found == ("retry", at)
-    assert connections.after_ambiguous("rotating", grace_s=0.5, intent_at=0, now=401, expires_at=60_000) == (
-        "probe_last",
-        60_000,
-    )
+
+
+def test_once_the_grace_must_be_over_the_retry_comes_last():
+    """It counts from the request, which leaves at most five seconds after the intent."""
+    assert after_ambiguous("rotating", grace_s=0.5, intent_at=0, now=5_501, expires_at=60_000) == ("probe_last", 60_000)
 
 
 def test_an_unknown_outcome_at_a_strict_provider_waits_for_the_end_of_the_token():

@@ -132,9 +132,10 @@ def _copy(gateway: Gateway, file: str) -> int:
 
 def believe(model: str, grace_s: float = 0.0) -> None:
     """What the catalogue says of Rehearsal from now on, in this process."""
-    known = catalogue._shipped()
-    facts = replace(known["rehearsal"].refresh, model=model, grace_s=grace_s)
-    catalogue._shipped = lambda: {**known, "rehearsal": replace(known["rehearsal"], refresh=facts)}
+    known = catalogue.entry
+    shipped = known("rehearsal")
+    other = replace(shipped, refresh=replace(shipped.refresh, model=model, grace_s=grace_s))
+    catalogue.entry = lambda name: other if name == "rehearsal" else known(name)
 
 
 def _differ(how: Mapping[str, Any]) -> None:

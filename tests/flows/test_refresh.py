@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from connector import connections, tokens
-from connector.connections import brake
+from connector.connections import ambiguity, brake
 from connector.flows import refresh, refresh_attempt
 from connector.flows.provider_grant import grant_for, renewed_after_refusal
 from connector.flows.revoke import revoke, tell_providers
@@ -546,7 +546,7 @@ def test_past_the_grace_the_last_probe_waits_for_the_end_of_the_token(graceful, 
     clock.advance(1)
     forced(graceful, NetworkFailure("maybe", "deadline"))
     refresh.due(graceful.gateway)
-    clock.advance(25)
+    clock.advance(35)
     forced(graceful, NetworkFailure("maybe", "deadline"))
     refresh.due(graceful.gateway)
     after = graceful.connection()
@@ -643,6 +643,10 @@ def test_what_a_dead_process_held_is_taken_over_at_once_and_treated_as_unknown(t
     assert (after.state, after.reason) == (ConnectionState.ACTIVE, "ambiguous")
     assert after.next_attempt_at == after.expires_at
     assert town.uses() == 0
+
+
+def test_a_refresh_is_sent_as_soon_after_its_intent_as_the_policy_for_unknown_outcomes_takes_for_granted():
+    assert refresh.LEASE_MS - refresh_attempt.DEADLINE_S * 1000 == ambiguity.SENT_WITHIN_MS
 
 
 def test_what_a_living_process_holds_is_left_until_its_lease_is_over(town, clock):
