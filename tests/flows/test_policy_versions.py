@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connector import inbox, publications
+from connector.flows import push_update
 from connector.flows.announce_policy import Posted, announce_version
+from connector.flows.edit_profile import edit_profile
 from connector.flows.policy_versions import admit, examined, record_in_force
+from connector.flows.read_records import read_profile
 from connector.ledger import show
 from connector.model.errors import BadInput, Conflict, Misconfigured
-from connector.model.tags import Use
+from connector.model.tags import Purpose, Use
 from connector.policy import Policy, Version
 from connector.storage import Store
+from tests.agreed import WRITING, agree, grant_scopes, push_all, typed, writes
 from tests.clock import ManualClock
+from tests.connected import linked
 from tests.gateways import House, make_house
 from tests.policy.shipped import policy, standing, tags
 from tests.policy.successors import NAME, followed_by, narrower, same, successor, wider
@@ -219,3 +225,30 @@ def test_what_is_in_force_or_unknown_or_first_cannot_be_announced(house: House, 
     gateway = house.gateway
     with pytest.raises(BadInput, match="first version"):
         announce_version(gateway.store, gateway.vault, policy(), "2019-03-11", window=WINDOW, contact="x")
+
+
+def test_clause_7_what_was_collected_before_is_used_by_the_version_of_the_moment_and_the_ledger_says_which(
+    tmp_path: Path, store: Store, clock: ManualClock
+) -> None:
+    town = linked(tmp_path, store, clock)
+    grant_scopes(town, *WRITING)
+    agree(town, "push", "phones")
+    typed(town, {"phones": {"p1": {"number": "+45 55 55 01 02"}}})
+    push_all(town)
+    at = clock.now() + 40 * DAY
+    gateway = replace(town.gateway, policy=admit(store, followed_by(successor(narrower, effective_at=at)), WINDOW))
+
+    def happens(number: str) -> int:
+        read_profile(gateway, town.house.web, town.connection().sub, Purpose.SERVICE)
+        edit_profile(gateway, town.house.web, town.connection().sub, {"phones": {"p1": {"number": number}}})
+        before = len(writes(town))
+        while push_update.step(gateway):
+            pass
+        return len(writes(town)) - before
+
+    clock.advance((at - clock.now()) / 1000 - 1)
+    assert happens("+45 55 55 01 03") == 1
+    clock.advance(1)
+    assert happens("+45 55 55 01 04") == 0
+    read = [entry for entry in town.entries("release") if entry["purpose"] == "service"]
+    assert [entry["policy_version"] for entry in read] == ["2019-03-11", NAME]

@@ -98,6 +98,29 @@ def test_what_is_learned_later_refuses_at_once_and_leaves_nothing_but_keyed_hash
     assert entry["keys"] >= 1
 
 
+def test_a_child_by_the_providers_word_leaves_nothing_at_sign_up_but_a_keyed_hash_and_an_ended_grant(
+    town: Town, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there = town.rehearsal.extensions["rehearsal"].profiles["ada"].fields
+    there |= {"name": CANARY, "given_name": CANARY, "born": "2020-02-29"}
+    before = town.how_many(*metadata.tables)
+    started, query = town.pushed()
+    refused = town.redeem(town.to_app(town.browser(), query), started)
+    assert (refused.json["code"], refused.json["clause"]) == ("under_age", "1")  # type: ignore[index]
+    while revoke.tell_providers(town.gateway):
+        pass
+    assert len(town.egress.asked("/revoke")) == 1
+    after = town.how_many(*metadata.tables)
+    more = {table for table, many in after.items() if many > before[table]}
+    assert more <= {
+        "refused_accounts", "revocations", "ledger_entries", "data_keys", "shred_ledger", "authorizations"
+    }  # fmt: skip
+    assert trace(town, CANARY) == {}
+    assert CANARY not in "".join(capfd.readouterr())
+    files = [file for file in town.house.folder.rglob("*") if file.is_file()]
+    assert [file.name for file in files if CANARY.encode() in file.read_bytes()] == []
+
+
 def test_twin_a_purge_that_forgets_a_table_is_seen(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     sub = full(town)
     monkeypatch.setattr(inbox, "forget_person", lambda *_: [])

@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.tags import Obligation, Source, Use
 from connector.policy import Policy, PolicyUnreadable, Version, explain
-from connector.policy.rules import Rule
+from connector.policy.rules import Effect, Rule
 from connector.policy.versions import closed, hash_of, opened
 from tests.policy.shipped import NOW, policy, standing, tags
 
@@ -119,6 +119,12 @@ def test_a_policy_without_versions_is_refused():
 def test_a_source_that_no_permission_names_is_refused_by_default():
     everywhere = [policy().decide(PUSH, tags("usage", source), standing(), NOW).allowed for source in Source]
     assert everywhere == [False, False, False]
+
+
+def test_clause_3_every_permission_names_what_is_done_for_whom_and_what_for_so_a_new_word_begins_with_nothing():
+    allowing = [rule for rule in policy().versions[0].book.rules if rule.effect is Effect.ALLOW]
+    assert len(allowing) > 20
+    assert [rule.id for rule in allowing if not {"action", "recipient", "purpose"} <= rule.box.words.keys()] == []
 
 
 def test_the_explanation_says_rule_clause_owed_and_versions():
