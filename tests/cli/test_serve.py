@@ -134,8 +134,8 @@ def test_it_serves_measures_works_and_ends_cleanly(desk):
         eventually(lambda: process.poll() is not None or answers(f"{public}/readyz"))
         assert process.poll() is None, process.stderr.read()
         eventually(lambda: answers(f"{admin}/metrics"))
-        assert "connector_connections" in requests.get(f"{admin}/metrics", timeout=5).text
-        assert requests.get(f"{public}/metrics", timeout=5).status_code == 404
+        assert "connector_connections" in requests.get(f"{admin}/metrics", timeout=30).text
+        assert requests.get(f"{public}/metrics", timeout=30).status_code == 404
         said = next(line for line in process.stdout if "admin_bind" in line)
         process.send_signal(signal.SIGTERM)
         _, warned = process.communicate(timeout=90)
@@ -166,7 +166,7 @@ def test_rehearsal_serves_until_it_is_told_to_stop():
     command = connector("rehearsal", "--bind", "127.0.0.1:0", "--json")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         issuer = json.loads(process.stdout.readline())["issuer"]
-        assert requests.get(f"{issuer}/.well-known/openid-configuration", timeout=5).json()["issuer"] == issuer
+        assert requests.get(f"{issuer}/.well-known/openid-configuration", timeout=30).json()["issuer"] == issuer
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
 

@@ -44,7 +44,7 @@ def redeem(
 ) -> Grant:
     """Through the browser's part by a plain request, then the exchange by our own client."""
     url = urlsplit(egress.drive(adapter.authorization_url(registration, ask()), provider="p"))
-    browser = http.client.HTTPConnection(url.netloc, timeout=5)
+    browser = http.client.HTTPConnection(url.netloc, timeout=30)
     if form is None:
         browser.request("GET", f"{url.path}?{url.query}")
     else:

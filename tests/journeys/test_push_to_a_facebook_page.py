@@ -91,7 +91,7 @@ def _granted(house: House) -> Grant:
         whole = integrated(gateway, tx, house.tenant.id, house.integration.id)
     adapter: Any = whole.adapter
     url = urlsplit(gateway.egress.drive(adapter.authorization_url(whole.registration, ask()), provider="facebook"))
-    browser = http.client.HTTPConnection(url.netloc, timeout=5)
+    browser = http.client.HTTPConnection(url.netloc, timeout=30)
     browser.request("GET", f"{url.path}?{url.query}")
     query = parse_qs(urlsplit(browser.getresponse().getheader("Location") or "").query)
     browser.close()

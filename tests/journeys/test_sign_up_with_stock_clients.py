@@ -62,13 +62,13 @@ class Street:
     def walk(self, url: str, person: str, *, until: str, browser: requests.Session | None = None) -> str:
         """A person in a browser: follows redirects, fills in both pages; the first URL that starts with `until`."""
         browser = browser or requests.Session()
-        answer = browser.get(url, allow_redirects=False, timeout=10)
+        answer = browser.get(url, allow_redirects=False, timeout=30)
         for _ in range(16):
             if answer.is_redirect:
                 target = urljoin(answer.url, answer.headers["Location"])
                 if target.startswith(until):
                     return target
-                answer = browser.get(target, allow_redirects=False, timeout=10)
+                answer = browser.get(target, allow_redirects=False, timeout=30)
             else:
                 assert answer.ok, answer.text
                 answer = self._fill(browser, answer, person)
@@ -85,7 +85,7 @@ class Street:
             granted = re.findall(r'name="granted" value="([^"]+)" checked', page.text)
             fields += [("other", person), ("decision", "approve"), *(("granted", scope) for scope in granted)]
         target = urljoin(page.url, unescape(action.group(1)))
-        return browser.post(target, data=fields, allow_redirects=False, timeout=10)
+        return browser.post(target, data=fields, allow_redirects=False, timeout=30)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_authlib_s_flask_client_signs_a_person_up_and_in_again(street: Street) -
     for _ in range(2):
         browser = requests.Session()
         back = street.walk(f"{home}/login", "ada", until=f"{home}/callback", browser=browser)
-        seen.append(browser.get(back, timeout=10).json())
+        seen.append(browser.get(back, timeout=30).json())
         while import_records.step(gateway):
             pass
     assert seen[0]["sub"] == seen[1]["sub"]
@@ -216,10 +216,10 @@ def test_a_person_signs_up_through_the_certified_provider(
     started = fresh_start(client_id=client.id, redirect_uri=redirect_uri, integration=coming)
 
     browser = requests.Session()
-    page = browser.get(f"{street.issuer}/oauth/authorize", params=started.query, timeout=10)
+    page = browser.get(f"{street.issuer}/oauth/authorize", params=started.query, timeout=30)
     onward = street._fill(browser, page, "")
     back = oidc_provider.sign_in(onward.headers["Location"], "ada")
-    answer = browser.get(back, allow_redirects=False, timeout=10)
+    answer = browser.get(back, allow_redirects=False, timeout=30)
     tokens = requests.post(
         f"{street.issuer}/oauth/token",
         data={
@@ -229,7 +229,7 @@ def test_a_person_signs_up_through_the_certified_provider(
             "code_verifier": started.verifier,
         },
         auth=(client.id, secret.reveal()),
-        timeout=10,
+        timeout=30,
     )
     assert tokens.ok, tokens.text
     assert tokens.json()["connection"].startswith("con_")

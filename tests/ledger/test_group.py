@@ -30,7 +30,7 @@ class Gate:
     def transaction(self):
         self.batches += 1
         self.entered.release()
-        self.open.wait(10)
+        self.open.wait(30)
         with self._store.transaction() as tx:
             yield tx
             if self.failure:
@@ -38,7 +38,7 @@ class Gate:
 
 
 def until(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -188,7 +188,7 @@ def test_without_the_lock_two_sequencers_collide(store, open_another, monkeypatc
             def size_then_meet(sql, **params):
                 row = asked(sql, **params)
                 if next(first, False):
-                    meet.wait(5)
+                    meet.wait(30)
                 return row
 
             tx.one = size_then_meet

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.loopback
 def world(loopback_server, registration):
     op = OpenIDProvider()
     op.issuer = loopback_server(op)
-    egress = Egress(SystemClock(), development=True, deadline_s=5)
+    egress = Egress(SystemClock(), development=True, deadline_s=20)
     yield op, egress, replace(registration, issuer=op.issuer, development=True)
     egress.close()
 

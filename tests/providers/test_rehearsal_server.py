@@ -25,7 +25,7 @@ def server():
 
 def call(url: str, method: str = "GET", body: object = None) -> tuple[int, bytes]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, parts.path, None if body is None else json.dumps(body), headers)

@@ -61,11 +61,11 @@ def test_a_transaction_that_commits_late_is_not_overlooked(open_another):
         with slow.transaction() as tx:
             note_changes(tx, [change(pointer="/late")])
             wrote.set()
-            go.wait(10)
+            go.wait(30)
 
     thread = threading.Thread(target=late)
     thread.start()
-    wrote.wait(10)
+    wrote.wait(30)
     noted(fast, change(pointer="/early"))
     sequenced(fast)
     first = read(fast)

@@ -71,7 +71,7 @@ class NodeScript:
         """The next line that the script says."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            raise RuntimeError(f"the node script ended with {self._process.wait(5)} and without an answer")
+            raise RuntimeError(f"the node script ended with {self._process.wait(15)} and without an answer")
         heard: dict[str, Any] = json.loads(line)
         return heard
 
@@ -87,10 +87,10 @@ class NodeScript:
             if pipe:
                 pipe.close()
         try:
-            self._process.wait(5)
+            self._process.wait(15)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(5)
+            self._process.wait(15)
 
 
 if __name__ == "__main__":

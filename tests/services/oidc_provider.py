@@ -23,7 +23,7 @@ class OidcProvider:
         self.script = script
         self.issuer: str = script.hear()["issuer"]
         self.metadata: dict[str, Any] = requests.get(
-            f"{self.issuer}/.well-known/openid-configuration", timeout=10
+            f"{self.issuer}/.well-known/openid-configuration", timeout=30
         ).json()
 
     def register(self, *redirect_uris: str, **more: Any) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class OidcProvider:
             "token_endpoint_auth_method": "client_secret_basic",
             **more,
         }
-        answer = requests.post(self.metadata["registration_endpoint"], json=wanted, timeout=10)
+        answer = requests.post(self.metadata["registration_endpoint"], json=wanted, timeout=30)
         answer.raise_for_status()
         client: dict[str, Any] = answer.json()
         return client
@@ -42,13 +42,13 @@ class OidcProvider:
     def sign_in(self, authorization_url: str, login: str, *, allow: bool = True) -> str:
         """Play the person's browser at the provider; the URL it is sent back to, unvisited."""
         with requests.Session() as browser:
-            answer = browser.get(authorization_url, allow_redirects=False, timeout=10)
+            answer = browser.get(authorization_url, allow_redirects=False, timeout=30)
             for _ in range(_MOST_STEPS):
                 if answer.is_redirect:
                     target = urljoin(answer.url, answer.headers["Location"])
                     if not target.startswith(self.issuer):
                         return target
-                    answer = browser.get(target, allow_redirects=False, timeout=10)
+                    answer = browser.get(target, allow_redirects=False, timeout=30)
                 else:
                     answer = self._fill(browser, answer, login, allow=allow)
         raise AssertionError(f"no way back from the provider; it said: {answer.text[:500]}")
@@ -58,12 +58,12 @@ class OidcProvider:
     ) -> requests.Response:
         assert page.ok, page.text
         if not allow:
-            return browser.get(f"{page.url}/abort", allow_redirects=False, timeout=10)
+            return browser.get(f"{page.url}/abort", allow_redirects=False, timeout=30)
         if 'value="login"' in page.text:
             form = {"prompt": "login", "login": login, "password": "any"}
         else:
             form = {"prompt": "consent"}
-        return browser.post(page.url, data=form, allow_redirects=False, timeout=10)
+        return browser.post(page.url, data=form, allow_redirects=False, timeout=30)
 
     def introspect(self, client: dict[str, Any], token: str) -> dict[str, Any]:
         """What the provider says of a token (RFC 7662)."""
@@ -71,7 +71,7 @@ class OidcProvider:
             self.metadata["introspection_endpoint"],
             data={"token": token},
             auth=(client["client_id"], client["client_secret"]),
-            timeout=10,
+            timeout=30,
         )
         answer.raise_for_status()
         said: dict[str, Any] = answer.json()

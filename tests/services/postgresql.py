@@ -75,7 +75,7 @@ def _answers(folder: Path) -> bool:
 
 
 def _connect(socket: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(host=socket, user="tests", dbname="postgres", autocommit=True, connect_timeout=2)
+    return psycopg.connect(host=socket, user="tests", dbname="postgres", autocommit=True, connect_timeout=10)
 
 
 def database(server: dict[str, Any], name: str) -> str:

@@ -59,7 +59,7 @@ def test_a_child_that_was_forked_in_the_middle_of_a_turn_can_write(sqlite_store)
         pid = os.fork()
         if pid == 0:
             try:
-                os._exit(0 if sqlite_store._turn.acquire(timeout=1) else 1)
+                os._exit(0 if sqlite_store._turn.acquire(timeout=20) else 1)
             finally:
                 os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

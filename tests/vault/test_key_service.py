@@ -61,7 +61,7 @@ def vault(service: Service, clock: ManualClock, tx: FakeTransaction) -> Vault:
 
 
 def _until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -71,11 +71,11 @@ def test_a_key_in_memory_is_renewed_without_anybody_waiting(
     vault: Vault, service: Service, tx: FakeTransaction, clock: ManualClock
 ) -> None:
     clock.advance(901)
-    service.takes_s = 0.3
+    service.takes_s = 1.0
     began = time.monotonic()
     for _ in range(20):
         vault.key(tx, OWNER)
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < service.takes_s
     _until(lambda: len(service.asked_by) == 1 and service.at_once == 0)
     assert threading.main_thread() not in service.asked_by
     service.takes_s = 0

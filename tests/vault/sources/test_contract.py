@@ -277,4 +277,4 @@ def test_it_is_quick_enough_for_a_start(source: KeySource, blob: bytes) -> None:
     began = time.monotonic()
     for _ in range(10):
         source.unwrap(blob, CONTEXT)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30

@@ -73,17 +73,17 @@ def test_one_caller_finds_out_whether_it_is_back_while_the_others_are_refused(gu
 
     def slow() -> str:
         trying.set()
-        go_on.wait(5)
+        go_on.wait(30)
         return "back"
 
     found: list[str] = []
     first = threading.Thread(target=lambda: found.append(guard.ask(slow)))
     first.start()
-    trying.wait(5)
+    trying.wait(30)
     with pytest.raises(KeyServiceOut):
         guard.ask(Service())
     go_on.set()
-    first.join(5)
+    first.join(30)
     assert found == ["back"]
     assert guard.ask(Service()) == "answer"
 

@@ -207,7 +207,7 @@ def test_silence_is_waited_for_twice_and_briefly(monkeypatch: pytest.MonkeyPatch
         began = time.monotonic()
         with pytest.raises(KeyServiceOut, match="Timeout"):
             _open(f"transit:http://127.0.0.1:{silent.getsockname()[1]}/transit/key").key_id()
-        assert 0.4 <= time.monotonic() - began < 2
+        assert 0.4 <= time.monotonic() - began < 10
 
 
 def test_a_service_that_dies_is_told_and_its_keys_come_with_no_other(
