@@ -25,7 +25,8 @@ _HEAD = """# The policy, clause by clause
 
 Written by `python -m connector.policy.document`; do not edit. Each clause of the policy is bound to rules (what is
 done), to promises (what must hold in every combination, checked by `connector policy check`) and to tests. This says
-that the software does what the policy says; it is no statement about the law of any place.
+that the software does what the policy says; it is no statement about the law of any place. What the rules alone do not
+show (order, mediation, evidence, what people see) is listed with its commands in [what shows it](policy-shown.md).
 """
 _TAIL = """
 ## Keeping it true
