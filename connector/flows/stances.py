@@ -22,12 +22,12 @@ def take_in(  # noqa: PLR0917  whose, toward whom, what
     gateway: Gateway, tx: Transaction, tenant_id: str, sub: str, toward: Toward, name: str, said: Said, *, by: str
 ) -> bool:
     """Write it down with its ledger entry; whether anything changed. Raises NotFound for nobody."""
-    user = people.find_user(tx, gateway.vault, tenant_id, sub)
+    user = people.find_user(tx, gateway.vault, tenant_id, sub, for_update=True)
     if user is None or user.account is not Account.OPEN:
         raise NotFound("user", code="unknown_user")
     if inbox.take(tx, gateway.vault, tenant_id, sub, toward, name, said, by=by) is None:
         return False
-    people.note_stances(tx, gateway.vault, user, lambda: inbox.count_stances(tx, gateway.vault, tenant_id, sub))
+    people.note_stances(tx, gateway.vault, user, inbox.count_stances(tx, gateway.vault, tenant_id, sub))
     facts = {"toward": toward.value, "stance": said, "by": by}
     append(tx, Entry(EntryKind.STANCE, tenant_id, user.pseudonym, facts))
     return True

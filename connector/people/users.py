@@ -7,7 +7,7 @@ cannot be told from what a writer of the database writes; after that, no row cou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,9 +80,13 @@ def newest_visit(tx: Transaction) -> int | None:
     return None if row is None or row["at"] is None else int(row["at"])
 
 
-def find_user(tx: Transaction, vault: Vault, tenant_id: str, sub: str) -> User | None:
-    """The tenant's user, deleted accounts included; None for anybody else's. Raises SealBroken."""
-    row = tx.one("SELECT * FROM users WHERE sub = :sub AND tenant_id = :tenant", sub=sub, tenant=tenant_id)
+def find_user(tx: Transaction, vault: Vault, tenant_id: str, sub: str, *, for_update: bool = False) -> User | None:
+    """The tenant's user, deleted accounts included; None for anybody else's. Raises SealBroken.
+
+    `for_update`: nobody else changes them, or what they said, until the transaction ends.
+    """
+    lock = "FOR UPDATE" if for_update and tx.dialect == "postgresql" else ""
+    row = tx.one(f"SELECT * FROM users WHERE sub = :sub AND tenant_id = :tenant {lock}", sub=sub, tenant=tenant_id)
     return None if row is None else checked_user(tx, vault, row)
 
 
@@ -127,15 +131,18 @@ def mark_deleted(tx: Transaction, vault: Vault, user: User) -> User:
     return change(tx, vault, user, account=Account.DELETED.value, pseudonym=None, deleted_at=tx.now(), stances=0)
 
 
-def note_stances(tx: Transaction, vault: Vault, user: User, count: Callable[[], int]) -> User:
-    """How many stances they have from now on; counted when nobody else can be noting it."""
-    _locked(tx, vault, user)
-    return change(tx, vault, user, stances=count())
+def note_stances(tx: Transaction, vault: Vault, user: User, many: int) -> User:
+    """How many stances they have from now on; `user` was found for update before they were counted."""
+    return change(tx, vault, user, stances=many)
 
 
 def change(tx: Transaction, vault: Vault, user: User, **columns: str | int | None) -> User:
     """Write columns over what stands there now, and seal it again. Raises SealBroken."""
-    row = _locked(tx, vault, user)
+    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
+    row = tx.one(f"SELECT * FROM users WHERE sub = :sub {lock}", sub=user.sub)
+    if row is None:
+        raise SealBroken(TABLE, user.sub)
+    checked_user(tx, vault, row)
     fresh = {**row, **columns}
     tx.run(
         f"UPDATE users SET {', '.join(f'{name} = :{name}' for name in columns)}, seal = :seal WHERE sub = :sub",
@@ -167,15 +174,6 @@ def sealed_fields(row: Mapping[str, Any]) -> list[Field]:
     """What the seal vouches for: all of it."""
     names = ("sub", "tenant_id", "pseudonym", "account", "age", "created_at", "last_visit_at", "deleted_at", "stances")
     return [row[name] for name in names]
-
-
-def _locked(tx: Transaction, vault: Vault, user: User) -> Row:
-    lock = "FOR UPDATE" if tx.dialect == "postgresql" else ""
-    row = tx.one(f"SELECT * FROM users WHERE sub = :sub {lock}", sub=user.sub)
-    if row is None:
-        raise SealBroken(TABLE, user.sub)
-    checked_user(tx, vault, row)
-    return row
 
 
 def _is_sealed(key: DataKey, row: Row) -> bool:
