@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,7 @@ class Disclosure:
     connection: str | None
     outcome: str | None
     release: str | None = None
+    field_group: str = ""
 
 
 def disclosures_of(
@@ -77,6 +78,23 @@ def disclosures_of(
                 break
             before = entries[-1].id
     return found[:limit]
+
+
+def received_by(found: Iterable[Disclosure]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Who got values of a kind, as names: by (category, connection that they came through, or empty).
+
+    What was sent on to an account is by ("sent", field group), as the ids of its connections.
+    """
+    who: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        keys = [(category, one.connection or "") for category in one.categories if one.what == _WHAT["release"]]
+        name = one.recipient
+        if one.what == _WHAT["push_outcome"] and one.outcome == "written":
+            keys, name = [("sent", one.field_group)], one.connection or ""
+        for key in keys:
+            if name not in who.setdefault(key, []):
+                who[key].append(name)
+    return {key: tuple(names) for key, names in who.items()}
 
 
 def _is_disclosure(entry: Recorded) -> bool:
@@ -110,6 +128,7 @@ def _disclosure(entry: Recorded, names: Mapping[str, str]) -> Disclosure:
         connection=facts.get("connection"),
         outcome=facts.get("outcome"),
         release=facts.get("release"),
+        field_group=facts.get("field_group") or "",
     )
 
 

@@ -181,3 +181,18 @@ def test_older_copies_are_dormant_visible_and_dropped_by_their_owner(town: Town)
     assert "First" not in page
     assert "Drop older copies" not in page
     assert [row["revision"] for row in town.rows("records") if row["source"] == "given"] == ["current"]
+
+
+def test_the_page_says_of_each_value_where_it_came_from_under_which_version_and_who_got_such(town: Town) -> None:
+    from tests.journeys.test_erasure_passed_on import pushed  # noqa: PLC0415  beside its use
+    from tests.journeys.test_notices import api, portal  # noqa: PLC0415
+
+    sub = pushed(town)
+    browser, _ = portal(town, sub)
+    page = browser.get("/portal/data").text
+    assert "You typed it in" in page
+    assert "policy of 2019-03-11" in page
+    assert "such values went to Rehearsal" in page
+    assert "such values went to web" not in page
+    assert api(town, "GET", f"/v1/users/{sub}/profile?purpose=service").status_code == 200
+    assert "such values went to web, Rehearsal" in browser.get("/portal/data").text

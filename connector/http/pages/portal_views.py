@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template, request
 from werkzeug import Response as BaseResponse
 
 from connector.flows import confirm_adoption, portal, portal_choices
-from connector.flows.disclosures import disclosures_of
+from connector.flows.disclosures import disclosures_of, received_by
 from connector.flows.erase import REMAINS
 from connector.flows.evidence import receipt_file
 from connector.flows.forwarding import passed_on
@@ -21,11 +21,13 @@ from connector.http.request import query
 from connector.ledger import verify_file
 from connector.model.errors import BadInput
 from connector.model.tags import Action
+from providers.capabilities import field_group
 
 blueprint = Blueprint("portal", __name__)
 blueprint.add_app_template_global(lambda: WORDS, "portal_words")
 
 SHOWN = 100
+RECEIVED = 1_000  # so many disclosures are looked through for who got what
 _PAGE = {"security": "session", "answers": {200: TEXT}, "answer_type": "text/html"}
 
 
@@ -89,12 +91,15 @@ def before_revoking(connection_id: str) -> BaseResponse:
 @operation("What is held about a person", "People", **_PAGE)
 @signed_in
 def data() -> BaseResponse:
-    """Each value with where it came from."""
+    """Each value with where it came from, under which version of the policy, and who got such values."""
     session = person()
     views = read_for_owner(gateway(), session.tenant_id, session.sub, Action.SHOW)
     titles = {view.connection.id: view.provider for view in portal.accounts(gateway(), session)}
+    received = received_by(disclosures_of(gateway(), session.tenant_id, session.sub, limit=RECEIVED))
     return shown(
         "data.html",
+        received=received,
+        group_of=field_group,
         own=[view for view in views if view.card is not None and view.card.kind == "self" and view.shown],
         contacts=[view for view in views if view.card is not None and view.card.kind == "contact" and view.shown],
         closed=sum(len(view.withheld) for view in views),
