@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from connector.cli.output import confirmed
+from connector.cli.registering import with_credentials
 from connector.cli.session import Session, session_options
 from connector.cli.tenants import chosen_tenant, chosen_tenants, tenant_option
 from connector.cli.written import Duration, pairs_of, secret_in
@@ -43,13 +44,13 @@ def integrations() -> None:
 @tenant_option
 @click.option("--name", default="", help="What to call it; else as the provider.")
 @click.option("--issuer", default="", help="The provider's own URL, for oidc and rehearsal.")
-@click.option("--client-id", required=True, help="The client id that the provider gave.")
+@click.option("--client-id", default="", help="The client id that the provider gave.")
 @click.option(
     "--client-secret-file",
     type=click.Path(path_type=Path),
-    required=True,
     help="A file with the client secret that the provider gave; - for standard input.",
 )
+@click.option("--register", is_flag=True, help="Instead of both: let the server give them, where it does so by itself.")
 @click.option("--scope", "scopes", multiple=True, help="Instead of the provider's default scopes. Repeatable.")
 @click.option(
     "--import", "imports", default="profile", show_default=True, help="profile, contacts, both with a comma, or none."
@@ -71,31 +72,47 @@ def add(
     name: str,
     issuer: str,
     client_id: str,
-    client_secret_file: Path,
+    client_secret_file: Path | None,
+    register: bool,
     scopes: tuple[str, ...],
     imports: str,
     settings: tuple[str, ...],
     sync_every: timedelta | None,
 ) -> None:
     """Register the gateway at a provider, and say which addresses to enter there."""
-    secret, warning = secret_in(client_secret_file)
-    if warning:
-        session.out.warn(warning)
+    with session.store.read() as tx:
+        tenant_id = chosen_tenant(tx, tenant).id
+    new = NewIntegration(
+        tenant_id,
+        provider,
+        client_id=client_id,
+        client_secret=_secret(session, client_secret_file, named=bool(client_id), register=register),
+        name=name,
+        issuer=issuer.rstrip("/") if provider == "rehearsal" else issuer,
+        scopes=tuple(word for words in scopes for word in words.replace(",", " ").split()) or None,
+        imports=() if imports == "none" else tuple(imports.replace(",", " ").split()),
+        sync_every_s=int(sync_every.total_seconds()) if sync_every else None,
+        settings=pairs_of(settings, "--setting"),
+    )
+    if register:
+        new = with_credentials(session, new)
     with session.store.transaction() as tx:
-        new = NewIntegration(
-            chosen_tenant(tx, tenant).id,
-            provider,
-            client_id=client_id,
-            client_secret=Secret(secret),
-            name=name,
-            issuer=issuer.rstrip("/") if provider == "rehearsal" else issuer,
-            scopes=tuple(word for words in scopes for word in words.replace(",", " ").split()) or None,
-            imports=() if imports == "none" else tuple(imports.replace(",", " ").split()),
-            sync_every_s=int(sync_every.total_seconds()) if sync_every else None,
-            settings=pairs_of(settings, "--setting"),
-        )
         made = add_integration(tx, session.vault, new, development=session.settings.is_development)
     session.out.document(document(made, session.settings), lambda: _show(session, made))
+
+
+def _secret(session: Session, file: Path | None, *, named: bool, register: bool) -> Secret:
+    """The client secret from its file; empty where the server is to give it. Credentials come one way or the other."""
+    if register:
+        if named or file is not None:
+            raise click.UsageError("With --register the server gives the credentials; leave the others out.")
+        return Secret("")
+    if file is None or not named:
+        raise click.UsageError("Give --client-id and --client-secret-file, or --register.")
+    secret, warning = secret_in(file)
+    if warning:
+        session.out.warn(warning)
+    return Secret(secret)
 
 
 @integrations.command("list", epilog="Example: connector integrations list --json")

@@ -35,7 +35,7 @@ from connector.clients.idempotency import (
     forget_request,
     keep_answer,
 )
-from connector.clients.integration_rules import NewIntegration
+from connector.clients.integration_rules import NewIntegration, checked
 from connector.clients.integrations import (
     Integration,
     add_integration,
@@ -88,6 +88,7 @@ __all__ = [
     "authenticate",
     "begin_request",
     "caller_of",
+    "checked",
     "client_called",
     "clients_of",
     "create_signing_keys",

@@ -25,6 +25,7 @@ class NewIntegration:
 
     Attributes:
         name: "" for the provider's own name.
+        id: where it is known beforehand, because an app was registered with its callback address; else "".
         issuer: needed where the provider has no issuer of its own (generic OpenID Connect, Rehearsal); else "".
         scopes: None for the provider's default ones.
         sync_every_s: seconds between scheduled imports; None for none.
@@ -41,6 +42,7 @@ class NewIntegration:
     imports: tuple[str, ...] = ("profile",)
     sync_every_s: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
 
 
 def checked(new: NewIntegration, *, development: bool) -> NewIntegration:

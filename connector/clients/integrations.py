@@ -73,7 +73,7 @@ def add_integration(tx: Transaction, vault: Vault, new: NewIntegration, *, devel
     """
     new = checked(new, development=development)
     key = tenant_key(tx, vault, new.tenant_id)
-    values = _values(new, key, new_id("int"), tx.now())
+    values = _values(new, key, new.id or new_id("int"), tx.now())
     bound = ", ".join(f":{column}" for column in _COLUMNS)
     added = tx.run(
         f"INSERT INTO integrations ({', '.join(_COLUMNS)}, seal) VALUES ({bound}, :seal)"

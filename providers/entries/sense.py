@@ -65,6 +65,9 @@ def _check_addresses(entry: Entry) -> None:
         check_endpoint(entry, (key,), getattr(entry, key))
     check_endpoint(entry, ("issuer",), entry.issuer)
     check_endpoint(entry, ("refresh", "endpoint"), entry.refresh.endpoint)
+    check_endpoint(entry, ("registration", "endpoint"), entry.registration.endpoint)
+    if bool(entry.registration.endpoint) != bool(entry.registration.protocol):
+        raise Complaint(("registration", "endpoint"), "says nothing without its protocol, and that nothing without it.")
     for number, also in enumerate(entry.profile.also if entry.profile else ()):
         check_endpoint(entry, ("profile", "also", str(number), "endpoint"), also.endpoint)
     for path, address in (

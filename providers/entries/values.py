@@ -197,12 +197,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class AppRegistration:
-    """How an operator gets client id and secret there: where, in which steps, and who is let in."""
+    """How an operator gets client id and secret there: where, in which steps, and who is let in.
+
+    Attributes:
+        endpoint: where a program registers an app by itself, at each customer's host; "" where only people do.
+        protocol: what it speaks: RFC 7591, or Mastodon's own POST /api/v1/apps.
+    """
 
     url: str
     steps: tuple[str, ...] = ()
     access: Literal["open", "review", "partner", "unknown"] = "unknown"
     words: str = ""
+    endpoint: str = ""
+    protocol: Literal["", "rfc7591", "mastodon"] = ""
 
 
 @dataclass(frozen=True, slots=True)

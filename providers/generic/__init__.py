@@ -5,5 +5,6 @@ the provider lacks the adapter lacks too, so nothing can be asked of it by mista
 """
 
 from providers.generic.adapter import adapter_of
+from providers.generic.registering import Registered, register_app
 
-__all__ = ["adapter_of"]
+__all__ = ["Registered", "adapter_of", "register_app"]

@@ -17,7 +17,7 @@ from providers.capabilities import Account, Ask, Callback, Grant, Item, Page, Re
 from providers.catalogue import CAPABILITIES, Entry
 from providers.errors import Kind, ProviderError
 from providers.exchange import Exchange, NetworkFailure, Response
-from providers.generic import adapter_of
+from providers.generic import adapter_of, register_app
 from providers.secret import Secret
 from tests.standins.by_entry import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Provider, Refused
 from tests.standins.by_entry.documents import SAMPLES, STRANGER, told
@@ -287,6 +287,16 @@ def refuses_another_issuer(case: Case) -> None:
     case.fails(lambda: case.redeem(callback), "mismatch")
 
 
+def registers_its_own_app(case: Case) -> None:
+    """Where a server registers apps by itself, it gives ours the credentials with which it then signs in."""
+    if not case.entry.registration.endpoint:
+        return
+    unregistered = replace(case.registration, client_id="", client_secret=Secret(""))
+    made = case.run(register_app(case.entry, unregistered, "Gateway"))
+    assert (made.client_id, made.client_secret) == (CLIENT_ID, Secret(CLIENT_SECRET)), "the credentials are not read"
+    case.redeem(case.code(), client_id=made.client_id, client_secret=made.client_secret)
+
+
 def keeps_secrets_out_of_urls(case: Case) -> None:
     """No request of the whole life of a grant carries a token or secret in its URL, or goes to another address."""
     grant = case.grant()
@@ -318,6 +328,7 @@ CLAUSES: tuple[Callable[[Case], None], ...] = (
     sorts_dead_tokens_and_limits,
     says_when_nobody_knows,
     refuses_another_issuer,
+    registers_its_own_app,
     keeps_secrets_out_of_urls,
 )
 

@@ -148,6 +148,8 @@ SHAPES: Mapping[str, Changes] = {
         "api.shape.example": "{domain}.shape.example",
         "[scopes.me]": '[parameters.domain]\nwords = "The first part of the host."\npattern = "[a-z0-9][a-z0-9-]{0,61}"\nexample = "acme"\n\n[scopes.me]',
     },
+    "apps that register themselves": {'url = "https://shape.example/apps"': 'url = "https://shape.example/apps"\nendpoint = "https://login.shape.example/register"\nprotocol = "rfc7591"'},
+    "apps that register themselves, by Mastodon's form": {'url = "https://shape.example/apps"': 'url = "https://shape.example/apps"\nendpoint = "https://login.shape.example/api/v1/apps"\nprotocol = "mastodon"'},
     "OpenID Connect": {
         'protocol = "oauth2"': 'protocol = "openid"',
         '["me", "mail"]': '["openid", "me", "mail"]',

@@ -60,6 +60,10 @@ WRONG: dict[str, tuple[str, Changes]] = {
         "a reset header",
         {"[scopes.me]": SHAPES["a reset header"]["[scopes.me]"].replace("epoch_s", "seconds")},
     ),
+    "registered by RFC 7591 where a form is wanted": (
+        "apps that register themselves, by Mastodon's form",
+        {'url = "https://shape.example/apps"': 'url = "https://shape.example/apps"\nendpoint = "https://login.shape.example/api/v1/apps"\nprotocol = "rfc7591"'},  # noqa: E501
+    ),
     "another issuer": ("OpenID Connect", {**SHAPES["OpenID Connect"], 'issuer = "https://login.': 'issuer = "https://id.'}),
     "another authorization endpoint": ("by the book", {"shape.example/authorize": "shape.example/auth"}),
     "another token endpoint": ("by the book", {"shape.example/token": "shape.example/tokens"}),

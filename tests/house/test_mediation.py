@@ -52,6 +52,7 @@ UNOBSERVED = {
     "connector/flows/signup_link/leaving.py": "reads the provider's addresses",
     "connector/flows/signup_link/returning.py": "reads the provider's name for itself",
     "connector/cli/provider_checks.py": "asks whether an address answers",
+    "connector/cli/registering.py": "registers an app",
 }
 
 

@@ -17,10 +17,9 @@ from providers.exchange import Request, Response
 from tests.standins.by_entry.documents import SAMPLES, more, person, put
 from tests.standins.by_entry.ending import end
 from tests.standins.by_entry.refusing import Refused, as_json, once, read_body
+from tests.standins.by_entry.registering import CLIENT_ID, CLIENT_SECRET, register
 from tests.standins.openid import KEYS, b64, sign
 
-CLIENT_ID = "client:1"  # a colon, so that a Basic header without form-encoding shows
-CLIENT_SECRET = "s3cret/+ % long enough for a key"
 REDIRECT_URI = "https://gateway.example/callback/int_1"
 NOW = 1_767_225_600_000
 SUBJECT = "person-1"
@@ -130,6 +129,7 @@ class Provider:
             "token": self._token,
             "refresh": self._token,
             "par": self._par,
+            "registration": lambda request: register(self, request),
             "revocation": lambda request: end(self, request),
             "userinfo": self._userinfo,
             "metadata": lambda _: as_json(200, self._metadata()),
@@ -153,6 +153,7 @@ class Provider:
             self.address(entry.revocation_endpoint): "revocation",
             self.address(entry.userinfo_endpoint): "userinfo",
             self.address(entry.pushed_authorization_request_endpoint): "par",
+            self.address(entry.registration.endpoint): "registration",
             f"{self.issuer.removesuffix('/')}/.well-known/openid-configuration": "metadata",
             f"{self.issuer.removesuffix('/')}/jwks-of-the-stand-in": "jwks",
         }
