@@ -25,7 +25,7 @@ def test_every_provider_of_the_first_product_has_an_entry() -> None:
     assert set(catalogue.names()) >= {"rehearsal", "oidc", "facebook", "google", "github"}
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", [name for name in catalogue.names() if catalogue.entry(name).adapter])
 def test_an_entry_claims_what_its_adapter_implements_and_no_more(name: str) -> None:
     entry = catalogue.entry(name)
     adapter = catalogue.adapter(name)
@@ -34,21 +34,20 @@ def test_an_entry_claims_what_its_adapter_implements_and_no_more(name: str) -> N
     assert getattr(adapter, "signal_kinds", ()) == entry.signals
 
 
-@pytest.mark.parametrize("name", catalogue.names())
-def test_what_a_provider_lacks_is_said_in_a_sentence(name: str) -> None:
-    entry = catalogue.entry(name)
-    assert set(entry.capabilities) | set(entry.lacks) == set(CAPABILITIES)
-    assert all(words.endswith(".") for words in (*entry.lacks.values(), *entry.conditions.values()))
+def test_what_a_provider_lacks_is_said_in_a_sentence() -> None:
+    for entry in map(catalogue.entry, catalogue.names()):
+        assert set(entry.capabilities) | set(entry.lacks) == set(CAPABILITIES), entry.name
+        assert all(words.endswith(".") for words in (*entry.lacks.values(), *entry.conditions.values())), entry.name
 
 
-@pytest.mark.parametrize("name", catalogue.names())
-def test_an_entry_is_json_with_the_public_names(name: str) -> None:
-    shown = json.loads(json.dumps(catalogue.entry(name).as_json()))
-    assert {
-        "name", "protocol", "authorization_endpoint", "token_endpoint", "revocation_endpoint", "userinfo_endpoint",
-        "scope_separator", "pkce", "refresh", "capabilities", "verified_on", "source",
-    } <= set(shown)  # fmt: skip
-    assert "adapter" not in shown
+def test_an_entry_is_json_with_the_public_names() -> None:
+    for entry in map(catalogue.entry, catalogue.names()):
+        shown = json.loads(json.dumps(entry.as_json()))
+        assert {
+            "name", "protocol", "authorization_endpoint", "token_endpoint", "revocation_endpoint", "userinfo_endpoint",
+            "scope_separator", "pkce", "refresh", "capabilities", "verified_on", "source",
+        } <= set(shown), entry.name  # fmt: skip
+        assert "adapter" not in shown
 
 
 def test_facebook_says_why_it_cannot_write_a_personal_profile() -> None:
@@ -57,9 +56,9 @@ def test_facebook_says_why_it_cannot_write_a_personal_profile() -> None:
     assert (entry.scope_separator, entry.refresh.model) == (",", "exchange")
 
 
-@pytest.mark.parametrize("name", catalogue.names())
-def test_a_setting_of_an_integration_is_told_in_a_sentence(name: str) -> None:
-    assert all(words.endswith(".") for words in catalogue.entry(name).settings.values())
+def test_a_setting_of_an_integration_is_told_in_a_sentence() -> None:
+    for entry in map(catalogue.entry, catalogue.names()):
+        assert all(words.endswith(".") for words in entry.settings.values()), entry.name
 
 
 def test_scopes_are_found_by_what_they_import() -> None:
