@@ -27,8 +27,6 @@ _SHARED_HOSTS: Mapping[str, int] = {  # hosts of many owners: how many path segm
     "gist.github.com": 1,
     "gitlab.com": 1,
     "bitbucket.org": 1,
-    "www.npmjs.com": 2,
-    "pypi.org": 2,
     "pkg.go.dev": 3,
     "docs.rs": 1,
 }
