@@ -42,7 +42,8 @@ def exchange_tenant_key(tx: Transaction, row: TenantKeyRow, kek_id: str, wrapped
 def let_no_tenant_key_arrive(tx: Transaction) -> None:
     """Wait for whoever adds tenant keys now, and let nobody begin until the end of this transaction."""
     if _dialect(tx) == "postgresql":  # SQLite has one writer at a time
-        tx.run("LOCK TABLE tenant_keys IN SHARE MODE")
+        # A mode that two cannot hold: each would wait for the other before it writes.
+        tx.run("LOCK TABLE tenant_keys IN SHARE ROW EXCLUSIVE MODE")
 
 
 def tenants_with_wrap_older_than(tx: Transaction, since: int) -> list[tuple[str, int]]:
