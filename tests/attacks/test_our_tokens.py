@@ -31,6 +31,7 @@ from providers.exchange import NetworkFailure, Response, post_form
 from providers.oidc import adapter
 from providers.rehearsal import signals
 from providers.secret import Secret
+from tests.attacks.workers import at_worker
 from tests.gateways import PUBLIC_URL, api_token, basic, bearer, web_client
 from tests.signing_up import Town
 
@@ -247,13 +248,7 @@ def test_c18_what_was_revoked_is_dead_here_though_the_provider_hears_nothing(str
     token = api_token(street.app, street.house.web, street.house.web_secret)
     gone = street.app.test_client().delete(f"/v1/connections/{connection}", headers=bearer(token), json={})
     assert gone.status_code in {200, 202, 204}
-    form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-        "subject_token": connection,
-        "subject_token_type": f"{PUBLIC_URL}/token-type/connection",
-    }
-    worker = basic(street.house.worker, street.house.worker_secret)
-    asked = street.app.test_client().post("/oauth/token", data=form, headers=worker)
+    asked = at_worker(street, connection)
     assert asked.status_code == 400
     assert "access_token" not in asked.text
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from connector.clients import API_SCOPES, Client
+from connector.clients import API_SCOPES
 from connector.flows.fresh_token import Wanted, fresh_token
 from connector.flows.signup_link import asking, redeeming, returning
 from connector.http import authentication, create_app, headers
@@ -17,25 +17,9 @@ from connector.http.oauth.metadata import document
 from connector.http.openapi import routes
 from connector.model.errors import Forbidden
 from connector.model.tags import Purpose
+from tests.attacks.workers import at_worker, exchanged
 from tests.gateways import APP_CALLBACK, PUBLIC_URL, api_token, basic, bearer
 from tests.signing_up import Town, answer_of
-
-CONNECTION_TYPE = f"{PUBLIC_URL}/token-type/connection"
-
-
-def exchanged(street: Town, connection: str, client: Client, secret: Any, **fields: str) -> Any:
-    form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-        "subject_token": connection,
-        "subject_token_type": CONNECTION_TYPE,
-        **fields,
-    }
-    return street.app.test_client().post("/oauth/token", data=form, headers=basic(client, secret))
-
-
-def at_worker(street: Town, connection: str, **fields: str) -> Any:
-    return exchanged(street, connection, street.house.worker, street.house.worker_secret, **fields)
-
 
 # B3: a code in another session -----------------------------------------------------------------------
 
