@@ -155,6 +155,27 @@ def test_fresh_tokens_are_not_lost_because_keys_cannot_be_had(sign_in, adapter, 
     assert fresh.id_claims == grant.id_claims
 
 
+@pytest.mark.parametrize("times", [{"exp": 1}, {"iat": 1}])
+def test_fresh_tokens_are_not_lost_because_the_id_token_beside_them_is_an_old_one(
+    sign_in, adapter, registration, op, times
+) -> None:
+    grant = sign_in()
+    op.claims.update(times)
+    fresh = drive(adapter.refresh(registration, grant, now=NOW), op)
+    assert fresh.refresh_token != grant.refresh_token
+    assert fresh.id_claims == grant.id_claims
+
+
+@pytest.mark.parametrize("other", [{"sub": "somebody-else"}, {"aud": "another-app"}, {"iss": "https://evil.example"}])
+def test_an_old_id_token_about_something_else_is_refused_all_the_same(
+    sign_in, adapter, registration, op, other
+) -> None:
+    grant = sign_in()
+    op.claims.update({"exp": 1, **other})
+    with pytest.raises(ProviderError, match="mismatch/"):
+        drive(adapter.refresh(registration, grant, now=NOW), op)
+
+
 def test_a_forged_id_token_on_refresh_is_refused(sign_in, adapter, registration, op) -> None:
     grant = sign_in()
     op.key, op.header = OTHER_RSA, {"kid": "rsa1"}
