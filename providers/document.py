@@ -85,6 +85,12 @@ def _index(entries: list[Entry]) -> str:
         "the date on which it was last compared with its sources. What one lacks is said in words, never faked.\n",
         "`connector providers show NAME` prints the same; [the house](../house.md#adding-a-provider) says how one more",
         "is added, and `make provider NAME=…` checks it.\n",
+        "How far to trust an entry: its two addresses, authorization and token, stand in at least two sources that do not",
+        "copy each other as far as can be seen; most are client libraries that are used with the provider. The page where",
+        "an app is registered, and claims beyond account, name and e-mail, were not looked up for most. An entry is tried",
+        "against a strict provider made from it, which shows that it is consistent; only a run against the real provider",
+        "shows that it is true, and none was made. What no source says is empty here and `unknown` there, and is treated as",
+        "the careful case.\n",
         "| provider | name | refresh | end a grant | profile | contacts | write | PKCE | verified |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
