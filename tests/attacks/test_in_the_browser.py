@@ -15,17 +15,18 @@ from flask import Flask, Response, request
 from limits import RateLimitItemPerMinute
 
 from connector import authorizations
+from connector.clients import add_client
 from connector.flows.signup_link import arriving, asking, choosing, returning
 from connector.flows.signup_link.arrival import Arrival
 from connector.flows.signup_link.endings import refusal
 from connector.http import callback, create_app, headers, limits
 from connector.http import request as reading
-from connector.http.oauth import metadata
+from connector.http.oauth import introspect, metadata
 from connector.http.pages import consent, cookies
 from connector.http.proxies import TrustedProxies
 from connector.people import NewIdentity
-from tests.gateways import api_token, basic
-from tests.signing_up import Town, answer_of, form_of
+from tests.gateways import api_token, basic, web_client
+from tests.signing_up import Town, answer_of, form_of, fresh_start
 
 # B8: open redirects ----------------------------------------------------------------------------------------
 
@@ -259,6 +260,26 @@ def test_c20_twin_where_the_last_value_counts_it_is(street: Town, monkeypatch: p
     assert smuggled(street).json["active"] is True
 
 
+def told_by_the_address(street: Town) -> Any:
+    """A token in the address, where logs and referrers keep it."""
+    house = street.house
+    token = api_token(street.app, house.web, house.web_secret)
+    proof = basic(house.web, house.web_secret)
+    return street.app.test_client().post(f"/oauth/introspect?token={token}", data={"hint": "x"}, headers=proof)
+
+
+def test_c20_a_token_in_the_address_is_not_read(street: Town) -> None:
+    assert told_by_the_address(street).status_code == 400
+
+
+def test_c20_twin_where_address_and_body_are_one_it_is(street: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole() -> dict[str, str]:
+        return request.values.to_dict()
+
+    monkeypatch.setattr(introspect, "form", whole)
+    assert told_by_the_address(street).json["active"] is True
+
+
 def after_a_look(street: Town) -> int:
     """The answer to the person, after something looked at their pushed link without opening it."""
     _started, query = street.pushed()
@@ -298,3 +319,20 @@ def test_c21_twin_where_errors_are_passed_on_the_provider_s_words_reach_the_app(
     hostile = {"state": query["state"], "iss": query["iss"], "error": "x", "error_description": "<script>alert(1)"}
     answer = browser.get(street.callback, query_string=hostile)
     assert "<script>alert(1)" in answer_of(answer.headers["Location"])["error_description"]
+
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+def page_of_an_app_called(street: Town, name: str) -> str:
+    with street.gateway.store.transaction() as tx:
+        client, _secret = add_client(
+            tx, street.gateway.vault, web_client(street.house.tenant, name=name), development=True
+        )
+    return street.page(street.browser(), fresh_start(client_id=client.id).query).text
+
+
+def test_c21_the_name_of_an_app_is_words_on_our_page_and_no_script(street: Town) -> None:
+    page = page_of_an_app_called(street, SCRIPT)
+    assert "alert(1)" in page
+    assert SCRIPT not in page
