@@ -13,7 +13,7 @@ from connector.storage import Store
 from connector.work.liveness import Liveness, open_liveness
 from connector.work.processes import forget, register, seen
 
-HOLD_S = 0.2  # between two looks at one's own sign of life, which may have broken
+HOLD_S = 0.5  # between two looks at one's own sign of life, of which a part may have broken
 BEAT_S = 1.0
 
 _log = structlog.get_logger(__name__)

@@ -72,15 +72,16 @@ class Fleet:
         return member
 
     def pick(self, rng: random.Random) -> Member:
-        """One that works; which, is drawn."""
-        until = time.monotonic() + READY_WITHIN_S
+        """One of them; which, is drawn. Waits until all of them work, the successor of the last victim too.
+
+        Otherwise the storm would be one of starting processes, and measure the machine.
+        """
         share = rng.random()
-        while time.monotonic() < until:
-            running = [member for member in self.members if member.runs.is_set()]
-            if len(running) * 2 > self._size or (running and self._size == 1):
-                return running[int(share * len(running))]
-            time.sleep(0.005)
-        raise RuntimeError("the workers do not come up")
+        until = time.monotonic() + READY_WITHIN_S
+        for member in self.members:
+            if not member.runs.wait(max(0.0, until - time.monotonic())):
+                raise RuntimeError("the workers do not come up")
+        return self.members[int(share * len(self.members))]
 
     def strike(
         self, rng: random.Random, number: signal.Signals, held_by: Callable[[str], set[str]], *, aimed: bool = True
