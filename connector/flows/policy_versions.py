@@ -8,6 +8,7 @@ shown already is not believed. What refuses says which version, and how to mend 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NoReturn
@@ -64,12 +65,12 @@ def examined(store: Store, policy: Policy, window: timedelta) -> Policy:
 
 
 def announcements(tx: Transaction) -> dict[str, Announced]:
-    """What was announced, as far as the ledger says the same."""
+    """What was announced, as far as the ledger says the same; never earlier than its entry was written."""
     found = {}
     for name, one in publications.announced(tx).items():
         entry = ledger.get(tx, one.ledger_entry_id)
         if entry is not None and entry.kind == EntryKind.POLICY_ANNOUNCED and _says(entry.facts, name, one.sha256):
-            found[name] = one
+            found[name] = replace(one, announced_at=max(one.announced_at, entry.at))
     return found
 
 

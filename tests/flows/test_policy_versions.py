@@ -86,6 +86,17 @@ def test_clause_7_an_announced_widening_counts_from_its_announcement(house: Hous
     assert (dormant.allowed, back.allowed) == (False, True)
 
 
+def test_an_announcement_that_a_writer_of_the_database_dates_back_counts_from_its_entry_in_the_ledger(
+    house: House, clock
+) -> None:
+    late = followed_by(in_days(clock, 31))
+    announced(house, late)
+    with house.gateway.store.transaction() as tx:
+        tx.run("UPDATE policy_announcements SET announced_at = announced_at - :by", by=60 * 86_400_000)
+    with pytest.raises(Misconfigured, match="before its notice window is over"):
+        admit(house.gateway.store, late, timedelta(days=60))
+
+
 def test_clause_7_a_notice_window_that_is_not_over_is_refused(house: House, clock) -> None:
     soon = followed_by(in_days(clock, 29))
     with pytest.raises(Conflict, match="notice window of 30 days"):
