@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,17 +24,21 @@ from connector.worker import steps, worker
 def unsafe_without_intent() -> None:
     """The claim lives in this process alone."""
 
-    def claim(gateway: Any, connection_id: str, *, dead_owners: Any, seen_generation: Any) -> Claim | None:
+    def of_one(gateway: Any, tenant_id: str, connection_id: str, generation: int | None) -> Claim | None:
         with gateway.store.read() as tx:
-            tenant = tx.one("SELECT tenant_id FROM connections WHERE id = :id", id=connection_id)["tenant_id"]
-            found = connections.find(tx, gateway.vault, tenant, connection_id)
-            if found.next_attempt_at > tx.now() or found.ended:
-                return None
-            if seen_generation is not None and found.generation != seen_generation:
+            found = connections.find(tx, gateway.vault, tenant_id, connection_id)
+            if found.next_attempt_at > tx.now() or found.ended or generation not in {None, found.generation}:
                 return None
             return Claim(found, found.fence, tx.now() + refresh.LEASE_MS, taken_over=False)
 
-    refresh._claim = claim
+    def of_many(gateway: Any, ids: Sequence[str], _dead_owners: Any) -> dict[str, Claim]:
+        with gateway.store.read() as tx:
+            tenants = {row["id"]: row["tenant_id"] for row in tx.all("SELECT id, tenant_id FROM connections")}
+        claims = {one: of_one(gateway, tenants[one], one, None) for one in ids}
+        return {one: claim for one, claim in claims.items() if claim is not None}
+
+    refresh._claim = lambda gateway, found: of_one(gateway, found.tenant_id, found.id, found.generation)
+    refresh._claim_all = of_many
     _without_the_table_of_moves()
 
 
