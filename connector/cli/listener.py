@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,12 +38,15 @@ DOORS: dict[str, Callable[[Gateway], Any]] = {"public": create_app, "operator": 
 KILL_AFTER_S = 60  # longer than a provider may take to answer: an answer that is under way is stored
 LAND_WITHIN_S = 15
 BACKLOG = 1024
+CONNECTIONS = 4096  # open ones per process, idle ones too: with fewer, callers' idle connections shut new callers out
+FILES = 1024  # for everything else: databases, providers, keys
 
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM; requests under way are answered first."""
     given = _parsed(arguments)
     stop_with_parent()
+    room = _room_for(CONNECTIONS)
     host, _, port = given.bind.rpartition(":")
     server = Server(
         given.door,
@@ -54,11 +58,22 @@ def main(arguments: list[str]) -> int:
         workers=given.workers,
         blocking_threads=given.threads,
         backlog=BACKLOG,
+        backpressure=room,
         workers_kill_timeout=KILL_AFTER_S,
         log_level=LogLevels.error,
     )
     server.serve(target_loader=partial(_door, given.config), wrap_loader=True)
     return 0
+
+
+def _room_for(connections: int) -> int:
+    """Ask the system for as many open files as that takes; how many connections it leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft // 2))
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
