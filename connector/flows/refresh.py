@@ -72,7 +72,11 @@ def due(gateway: Gateway) -> int:
     done = 0
     while waiting and not gateway.flights.draining and gateway.flights.under_way < AT_ONCE:
         chunk = [waiting.pop() for _ in range(min(len(waiting), CHUNK))]
-        done += sum(_outcome(one, flight) for one, flight in _start(gateway, chunk, frozenset()))
+        try:
+            done += sum(_outcome(one, flight) for one, flight in _start(gateway, chunk, frozenset()))
+        except TryLater as problem:  # the database is away or full: nothing more can be begun in this round
+            _log.warning("refresh.nothing_claimed", code=problem.code, detail=problem.detail)
+            return 0
     return done
 
 
@@ -109,7 +113,11 @@ def _abandoned(gateway: Gateway, tx: Transaction, dead_owners: frozenset[str], *
 
 
 def _start(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) -> list[tuple[str, Flight]]:
-    """A flight for each that has none in this process; one transaction claims for all of them."""
+    """A flight for each that has none in this process; one transaction claims for all of them.
+
+    Raises:
+        TryLater: nothing could be claimed; the flights came to nothing.
+    """
     claims: Future[dict[str, Claim]] = Future()
     begun = [
         (one, flight)
@@ -118,8 +126,9 @@ def _start(gateway: Gateway, ids: Sequence[str], dead_owners: frozenset[str]) ->
     ]
     try:
         claims.set_result(_claim_all(gateway, [one for one, _ in begun], dead_owners) if begun else {})
-    except BaseException as error:  # noqa: BLE001  every flight hears it and says why it came to nothing
-        claims.set_exception(error)
+    except BaseException:
+        claims.set_result({})
+        raise  # once, not by every flight: whoever runs this rests a while
     return begun
 
 

@@ -25,6 +25,7 @@ from tests.services.redis import RedisServer
 
 PHASE_S = 5.0
 CRASHES = 7
+UNDER_WAY = 5  # refreshes at the moment when the disk is full
 UNDER_WAY_S = 0.4  # the provider takes so long that some answers come when the disk is full already
 FULL_S = 4.0
 BACK_WITHIN_S = 5.0
@@ -158,6 +159,7 @@ def _no_bytes(pids: list[int]) -> Iterator[None]:
 
 
 def _full(outcome: Outcome, town: Town, full: object, stretch: float) -> None:
+    within(lambda: sum(row["state"] == "refreshing" for row in town.rows().values()) >= UNDER_WAY, 20)
     with full:  # type: ignore[attr-defined]  # a context manager
         time.sleep(1.5)  # what was claimed before is still sent and answered
         quiet_from = time.monotonic()
