@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import structlog
 
 from connector.model.clock import Clock
-from connector.model.errors import ConnectorError
+from connector.model.errors import ConnectorError, TryLater
 from connector.work.wakeup import Wakeup
 
 FIRST_REST_S = 1.0
 LONGEST_REST_S = 60.0
+LONGEST_WHILE_AWAY_S = 2.0  # a database that is away comes back, and what the dead held cannot wait for a minute then
 QUIET_S = 0.02  # between two looks that found nothing, however often somebody nudges
 
 _log = structlog.get_logger(__name__)
@@ -41,11 +42,11 @@ class _Tired:
         try:
             done = self._step.run()
         except Exception as error:  # noqa: BLE001  one broken step must not end the worker; it is logged and rests
-            self._until = self._clock.monotonic() + self._rest_s
+            away = isinstance(error, TryLater)
+            rest_s = min(self._rest_s, LONGEST_WHILE_AWAY_S) if away else self._rest_s
+            self._until = self._clock.monotonic() + rest_s
             known = {"code": error.code, "detail": error.detail} if isinstance(error, ConnectorError) else {}
-            _log.error(
-                "work.step_failed", step=self._step.name, error=type(error).__name__, rest_s=self._rest_s, **known
-            )
+            _log.error("work.step_failed", step=self._step.name, error=type(error).__name__, rest_s=rest_s, **known)
             self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
             return 0
         self._rest_s = FIRST_REST_S

@@ -65,6 +65,15 @@ def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(clock):
     assert (logs[0]["code"], logs[0]["detail"]) == ("try_later", "why")
 
 
+def test_however_long_the_database_is_away_a_step_looks_again_within_two_seconds(clock):
+    def away():
+        raise TryLater("down", retry_after_s=1)
+
+    with capture_logs() as logs:
+        run_loop([Step("x", away)], threading.Event(), clock, Nights(clock, 20), 0.001)
+    assert [entry["rest_s"] for entry in logs][:4] == [1.0, 2.0, 2.0, 2.0]
+
+
 def test_a_step_that_recovers_rests_no_longer(clock):
     answers = iter([ZeroDivisionError, 1, 0, ZeroDivisionError, 0, 0])
 
